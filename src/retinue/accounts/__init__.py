@@ -1,0 +1,1 @@
+"""Who asks: people, their sessions and keys, and what each may do."""

@@ -1,0 +1,30 @@
+"""How people look in JSON, wherever they are shown."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from retinue.accounts.tables import Role, User
+
+
+class Shape(BaseModel):
+    """What is sent to us: a field nobody declared is a mistake worth telling."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Profile(BaseModel):
+    id: str
+    email: str
+    name: str
+    surname: str
+    employee_number: str | None
+    role: Role
+    active: bool
+    weight: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def profile_of(user: User) -> Profile:
+    return Profile.model_validate(user, from_attributes=True)

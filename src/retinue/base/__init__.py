@@ -1,0 +1,1 @@
+"""The ground every room stands on: settings, database, storage, errors, time, names, observation."""

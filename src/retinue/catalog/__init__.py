@@ -1,0 +1,1 @@
+"""Models and their versions: which one answers, since when, and why."""

@@ -1,0 +1,1 @@
+"""The hand: `retinue …` on the command line."""

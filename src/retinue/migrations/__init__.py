@@ -1,0 +1,1 @@
+"""The schema's history, one step per file, run by `base/migrating.py`."""

@@ -1,0 +1,80 @@
+"""Where a request to look becomes an ask: what every route needs that has a picture in its body."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Request
+
+from retinue.base.database import Transaction
+from retinue.base.parts import part
+from retinue.base.settings import Settings
+from retinue.credits import idempotency
+from retinue.credits.idempotency import Once
+from retinue.media.links import Links
+from retinue.predictions.asking import Ask
+from retinue.predictions.comparing import Compare, Kit
+from retinue.predictions.memory import PictureMemory
+from retinue.predictions.receiving import File, Form, Received
+from retinue.predictions.road import Road
+from retinue.predictions.tables import Prediction
+
+LARGEST_BODY = 42 << 20  # a picture and its mask, as web/bodies.py lets them in
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What such a route works with."""
+
+    road: Road
+    links: Links
+    settings: Settings
+    memory: PictureMemory
+    compare: Compare
+    is_signed: Callable[[Transaction, Prediction], bool]
+
+
+DeskPart = Annotated[Desk, part(Desk)]
+
+FIELDS: dict[str, Any] = Form.model_json_schema(ref_template="#/components/schemas/{model}")["properties"]
+FILE = {"type": "string", "format": "binary"}
+
+
+def form_of(**files: Any) -> dict[str, Any]:
+    """How OpenAPI describes a body that is read by `receiving.py`."""
+    form = {"schema": {"type": "object", "properties": {**files, **FIELDS}, "required": list(files)[:1]}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": form}}}
+
+
+PICTURE = form_of(file=FILE, mask=FILE)
+PICTURE["requestBody"]["content"]["image/*"] = {"schema": FILE}
+
+
+def ask_of(desk: Desk, received: Received, file: File, kit: Kit | None) -> Ask:
+    form = received.form
+    return Ask(
+        picture=file.data,
+        filename=file.name,
+        model=form.model or (kit.model if kit else None) or desk.settings.default_model,
+        version=form.version,
+        mask=received.mask.data if received.mask else None,
+        parameters=form.parameters(),
+        use_cache=form.cache,
+        source=form.source,
+        kit=kit,
+    )
+
+
+async def once_of(request: Request, key: str | None, received: Received) -> Once | None:
+    """Compared as parsed: parameters and the checksum of each file, so a form's boundary does not matter."""
+    if key is None:
+        return None
+    return idempotency.once(request, key, await asyncio.to_thread(_fingerprint, received))
+
+
+def _fingerprint(received: Received) -> str:
+    files = [*received.files, *([received.mask] if received.mask else [])]
+    told = received.form.model_dump(mode="json")
+    return idempotency.fingerprint(told, *(hashlib.sha256(file.data).hexdigest() for file in files))

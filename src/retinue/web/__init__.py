@@ -1,0 +1,1 @@
+"""The face: what HTTP adds to the rooms."""

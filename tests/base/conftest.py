@@ -1,0 +1,5 @@
+"""Who asks in these stories."""
+
+from tests.accounts.conftest import ada
+
+__all__ = ["ada"]

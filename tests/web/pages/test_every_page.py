@@ -1,0 +1,277 @@
+"""Every page: it answers who is signed in, sends others to sign in, and is light, safe and closed to scripts."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx2
+import orjson
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from retinue import assembly
+from retinue.base.database import Transaction
+from retinue.base.ids import new_id
+from retinue.media.links import AssetAddress, Links
+from retinue.toolkits import kits, tools
+from retinue.toolkits.kits import Item
+from tests.pictures import drawn, photograph
+from tests.web.pages.browsing import SCRIPT, Browser, browse
+
+LIGHT_BYTES = 150_000  # of a page with its style sheet and every script it asks for, without pictures
+SCRIPTED = "\"'><img src=x onerror=alert(1)>"  # in every name that a person or a file can set
+OPEN = {"/login", "/register", "/setup"}
+Make = Callable[[assembly.House, Browser], Awaitable[str]]
+
+
+async def plain(_house: assembly.House, _browser: Browser) -> str:
+    return ""
+
+
+async def a_prediction(_house: assembly.House, browser: Browser) -> str:
+    told = await browser.post("/api/v1/predict", files={"file": (f"{SCRIPTED}.jpg", drawn(1))})
+    prediction_id: str = told.json()["prediction_id"]
+    return prediction_id
+
+
+async def a_dataset(_house: assembly.House, browser: Browser) -> str:
+    made = (await browser.post("/api/v1/datasets", json={"name": SCRIPTED, "tags": [SCRIPTED]})).json()
+    path = f"/api/v1/datasets/{made['id']}/items"
+    await browser.post(path, files={"file": (f"{SCRIPTED}.jpg", drawn(1))})
+    dataset_id: str = made["id"]
+    return dataset_id
+
+
+async def a_job(house: assembly.House, browser: Browser) -> str:
+    dataset_id = await a_dataset(house, browser)
+    told = await browser.post("/api/v1/inferences", json={"dataset": dataset_id})
+    inference_id: str = told.json()["inference_id"]
+    return inference_id
+
+
+async def the_person(_house: assembly.House, browser: Browser) -> str:
+    await browser.ask("PATCH", "/api/v1/me", json={"name": SCRIPTED[:100], "surname": SCRIPTED[:100]})
+    return browser.user.id
+
+
+async def a_model(_house: assembly.House, _browser: Browser) -> str:
+    return "efficientnet-lite0"
+
+
+async def a_webhook(_house: assembly.House, browser: Browser) -> str:
+    told = {"url": "http://127.0.0.1:9999/%3Cb%3E", "events": ["job.completed"]}
+    made = await browser.post("/api/v1/webhooks", json=told)
+    assert made.status_code == 201, made.text
+    await browser.post(f"/api/v1/webhooks/{made.json()['id']}/test")
+    return ""
+
+
+async def a_verdict(house: assembly.House, browser: Browser) -> str:
+    prediction_id = await a_prediction(house, browser)
+    said = {"correct": False, "label": SCRIPTED, "comment": SCRIPTED}
+    answer = await browser.post(f"/api/v1/predictions/{prediction_id}/feedback", json=said)
+    assert answer.status_code == 201, answer.text
+    return "efficientnet-lite0"
+
+
+def a_kit_in(now: Transaction) -> tuple[str, str]:
+    """A kit of one tool, and the tool."""
+    values = {"name": f"{SCRIPTED}{new_id()}", "description": SCRIPTED, "model": None}
+    told = {"name": SCRIPTED, "serial_number": f"{SCRIPTED}{new_id()}", "category": SCRIPTED, "label": SCRIPTED}
+    tool = tools.add(now, told, by=None)
+    return kits.add(now, values, [Item(tool.id, 2)], by=None).id, tool.id
+
+
+async def a_kit(house: assembly.House, _browser: Browser) -> str:
+    return house.database.write_now(a_kit_in)[0]
+
+
+async def a_tool(house: assembly.House, _browser: Browser) -> str:
+    return house.database.write_now(a_kit_in)[1]
+
+
+async def a_loan(house: assembly.House, browser: Browser) -> str:
+    """Out and back, with a picture, a tool missing, and words by everybody."""
+    kit_id = await a_kit(house, browser)
+    tool_id = (await browser.get(f"/api/v1/toolkits/{kit_id}")).json()["items"][0]["tool_id"]
+    said = [{"tool_id": tool_id, "found": 1, "comment": SCRIPTED}]
+    told = {"reason": SCRIPTED, "place": SCRIPTED, "signed_by": SCRIPTED, "corrections": orjson.dumps(said).decode()}
+    for way in ("issue", "return"):
+        answer = await browser.post(
+            f"/api/v1/toolkits/{kit_id}/{way}", data=told, files={"picture": (f"{SCRIPTED}.jpg", drawn(1))}
+        )
+    loan_id: str = answer.json()["id"]
+    return loan_id
+
+
+@dataclass(frozen=True)
+class Screen:
+    """`make` makes what the page is about and gives the place in its address."""
+
+    make: Make = plain
+    admins_only: bool = False
+
+
+SCREENS: dict[str, Screen] = {
+    "/": Screen(),
+    "/models": Screen(),
+    "/inpaint": Screen(),
+    "/history": Screen(a_prediction),
+    "/predictions/{prediction_id}": Screen(a_prediction),
+    "/datasets": Screen(a_dataset),
+    "/datasets/{name}": Screen(a_dataset),
+    "/jobs": Screen(a_job),
+    "/jobs/new": Screen(a_dataset),
+    "/jobs/{inference_id}": Screen(a_job),
+    "/crib": Screen(a_kit),
+    "/crib/{kit_id}": Screen(a_kit),
+    "/crib/receipts/{loan_id}": Screen(a_loan),
+    "/kits": Screen(a_kit),
+    "/kits/{kit_id}": Screen(a_kit),
+    "/tools": Screen(a_tool),
+    "/tools/{tool_id}": Screen(a_tool),
+    "/loans": Screen(a_loan),
+    "/loans/{loan_id}": Screen(a_loan),
+    "/credits": Screen(a_prediction),
+    "/keys": Screen(),
+    "/webhooks": Screen(a_webhook),
+    "/system": Screen(),
+    "/admin": Screen(a_prediction, admins_only=True),
+    "/admin/users": Screen(admins_only=True),
+    "/admin/users/{user_id}": Screen(the_person, admins_only=True),
+    "/admin/models": Screen(admins_only=True),
+    "/admin/models/{name}": Screen(a_model, admins_only=True),
+    "/admin/models/{name}/versions": Screen(a_verdict, admins_only=True),
+    "/admin/models/{name}/disagreements": Screen(a_verdict, admins_only=True),
+    "/admin/verdicts": Screen(a_verdict, admins_only=True),
+    "/admin/work": Screen(a_job, admins_only=True),
+    "/admin/storage": Screen(a_dataset, admins_only=True),
+    "/admin/settings": Screen(admins_only=True),
+    "/admin/audit": Screen(admins_only=True),
+}
+NOT_PAGES = {"/thumbs/{image_id}", "/credits.csv"}
+
+
+def pages_of_the_house() -> set[str]:
+    routes = [route for router in assembly.PAGES for route in router.routes]
+    return {route.path or "" for route in iter_route_contexts(routes) if "GET" in (route.methods or ())}
+
+
+def test_every_page_has_a_row() -> None:
+    assert pages_of_the_house() == set(SCREENS) | OPEN | NOT_PAGES
+
+
+@pytest.mark.parametrize("path", SCREENS)
+async def test_a_page(house: assembly.House, ada: Browser, admin: Browser, path: str) -> None:
+    screen = SCREENS[path]
+    who = admin if screen.admins_only else ada
+    made = await screen.make(house, who)
+    place = re.sub(r"{\w+}", made, path)
+    shown = await who.get(place)
+    assert shown.status_code == 200, shown.text
+    check_policy(shown)
+    assert "<img src=x" not in shown.text
+    assert re.search(r"<script(?![^>]* src=)(?![^>]*application/json)", shown.text) is None
+    assert re.search(r"""\s(style|on\w+)=["']""", shown.text) is None
+    assert await weight_of(ada.http, shown.text) < LIGHT_BYTES
+    stranger = await ada.http.get(place)
+    assert stranger.status_code == 303
+    assert stranger.headers["location"].startswith("/login")
+    if screen.admins_only:
+        refused = await ada.get(place)
+        assert (refused.status_code, "for admins" in refused.text) == (403, True)
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+async def test_an_open_page(admin: Browser, path: str) -> None:
+    shown = await admin.http.get(path, follow_redirects=True)
+    assert shown.status_code == 200
+    check_policy(shown)
+
+
+def check_policy(shown: httpx2.Response) -> None:
+    policy = shown.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert "unsafe" not in policy
+    assert shown.headers["x-content-type-options"] == "nosniff"
+    assert shown.headers["cache-control"] == "no-store"
+    assert not re.search(r"""(src|href)=["'](https?:)?//""", shown.text)
+
+
+async def weight_of(http: httpx2.AsyncClient, page: str) -> int:
+    """The page, and everything of ours that it names or that a script of it imports, each once."""
+    waiting = set(re.findall(r'(?:src|href)="(/static/[^"#]+\.(?:js|css|svg))', page))
+    seen: set[str] = set()
+    total = len(page)
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        answer = await http.get(path)
+        assert answer.status_code == 200, path
+        assert "immutable" in answer.headers["cache-control"]
+        total += len(answer.content)
+        folder = path.rsplit("/", 1)[0]
+        waiting |= {f"{folder}/{name}" for name in re.findall(r'from "\./([\w.]+)"', answer.text)} - seen
+    return total
+
+
+async def test_a_page_that_is_not_there_says_so_in_words(ada: Browser) -> None:
+    """An id of nobody, and one of somebody else: the answer is the same."""
+    shown = await ada.get("/thumbs/01a1f906-c852-7626-88b7-e275ae4fa954")
+    assert shown.status_code == 404
+    assert "text/html" in shown.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "kind"),
+    [
+        ("/nothing", "text/html,*/*", "text/html"),
+        ("/nothing", "*/*", "application/problem+json"),
+        ("/api/v1/nothing", "text/html,*/*", "application/problem+json"),
+    ],
+)
+async def test_an_address_that_is_nothing(http: httpx2.AsyncClient, path: str, accept: str, kind: str) -> None:
+    """A page for people, a problem document for programs."""
+    shown = await http.get(path, headers={"Accept": accept})
+    assert shown.status_code == 404
+    assert shown.headers["content-type"].startswith(kind)
+
+
+async def test_a_small_picture_is_its_owners_alone(ada: Browser, admin: Browser, house: assembly.House) -> None:
+    told = await ada.post("/api/v1/predict", files={"file": ("coffee.jpg", photograph("coffee"))})
+    path = f"/thumbs/{told.json()['image_id']}"
+    small = await ada.get(path)
+    assert small.headers["content-type"] == "image/jpeg"
+    assert len(small.content) < 40_000
+    eve = browse(house, ada.http, "eve@example.com")
+    assert (await eve.get(path)).status_code == 404
+    assert (await ada.http.get(path, headers=SCRIPT)).status_code == 303
+
+
+async def test_few_pictures_are_opened_at_the_same_time(
+    ada: Browser, house: assembly.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page full of small pictures, and links to parts of one: however many are asked for, four are in memory."""
+    told = await ada.post("/api/v1/predict", files={"file": ("one.jpg", drawn(1))})
+    image_id = told.json()["image_id"]
+    part = Links(house.secrets, house.clock).to(AssetAddress(image_id, ada.user.id), crop=(0, 0, 9, 9))
+    fetch, may_go, fetched = house.storage.get, asyncio.Event(), 0
+
+    async def slowly(key: str) -> bytes:
+        nonlocal fetched
+        fetched += 1
+        await may_go.wait()
+        return await fetch(key)
+
+    monkeypatch.setattr(house.storage, "get", slowly)
+    asked = [asyncio.create_task(ada.get(path)) for path in (f"/thumbs/{image_id}", part) for _ in range(6)]
+    async with asyncio.timeout(20):
+        while fetched < 4:
+            await asyncio.wait(asked, timeout=0.01)
+        for _ in range(3):
+            assert (await ada.get("/history")).status_code == 200  # time enough for the others
+    assert fetched == 4
+    may_go.set()
+    assert [answer.status_code for answer in await asyncio.gather(*asked)] == [200] * 12

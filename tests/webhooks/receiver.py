@@ -1,0 +1,92 @@
+"""Somebody's server on this machine that takes messages, remembers them, and answers as it was told to."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+OK = b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n"
+
+
+def answer(status: int, **headers: str) -> bytes:
+    lines = "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())
+    return f"HTTP/1.1 {status} Said\r\ncontent-length: 0\r\n{lines}\r\n".encode()
+
+
+@dataclass
+class Message:
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        told: dict[str, Any] = orjson.loads(self.body)
+        return told
+
+
+@dataclass
+class Receiver:
+    """`answers` are given in turn, then 204. `hold` makes it wait before it answers."""
+
+    port: int
+    messages: list[Message] = field(default_factory=list)
+    answers: deque[bytes] = field(default_factory=deque)
+    hold: asyncio.Event | None = None
+    _came: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def url(self, path: str = "/hook", *, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    async def until(self, is_so: Callable[[], bool], *, patience_s: float = 20) -> None:
+        async with asyncio.timeout(patience_s), self._came:
+            await self._came.wait_for(is_so)
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): text for name, _, text in (line.partition(": ") for line in head[1:] if line)}
+            body = await reader.readexactly(int(headers["content-length"]))
+            async with self._came:
+                self.messages.append(Message(headers, body))
+                self._came.notify_all()
+            if self.hold is not None:
+                await self.hold.wait()
+            writer.write(self.answers.popleft() if self.answers else OK)
+            await writer.drain()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    taken = _free_socket()
+    receiver = Receiver(taken.getsockname()[1])
+    server = await asyncio.start_server(receiver.take, sock=taken)
+    try:
+        yield receiver
+    finally:
+        if receiver.hold is not None:
+            receiver.hold.set()
+        server.close()
+
+
+def _free_socket() -> socket.socket:
+    """On a port that webhooks may reach."""
+    for port in range(8000 + os.getpid() % 1500, 10_000):
+        taken = socket.socket(socket.AF_INET)
+        try:
+            taken.bind(("127.0.0.1", port))
+        except OSError:
+            taken.close()
+        else:
+            return taken
+    raise AssertionError("no port between 8000 and 9999 is free")
