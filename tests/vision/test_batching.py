@@ -255,6 +255,46 @@ class TestWaiting:
         squares.let_go()
 
 
+class TestTurns:
+    def test_who_sends_one_waits_for_one_of_each_of_the_others(self, batcher_of, squares):
+        batcher = batcher_of(squares)
+        busy(batcher, squares)
+        flood = [batcher.submit(n, who="ada") for n in range(1, 6)]
+        others = [batcher.submit(10, who="ben"), batcher.submit(20, who="cid")]
+        squares.let_go()
+        wait([*flood, *others], 10)
+        assert squares.lists == [[0], [1], [10], [20], [2], [3], [4], [5]]
+
+    def test_a_flood_of_one_is_no_reason_to_refuse_another(self, batcher_of):
+        clock, squares = Clock(), Squares()
+
+        def slow(numbers: list[int]) -> list[int]:
+            clock.now += 1.0
+            return squares(numbers)
+
+        batcher = batcher_of(slow, clock=clock)
+        batcher.submit(0).result(10)
+        assert batcher.drain(timeout_s=10)
+        busy(batcher, squares)
+        for n in range(4):
+            batcher.submit(n, who="ada", deadline=clock() + 10)
+        with pytest.raises(EyeIsFull):
+            batcher.check_room(who="ada", deadline=clock() + 2.5)
+        batcher.check_room(who="ben", deadline=clock() + 2.5)
+        late = batcher.submit(5, who="ben", deadline=clock() + 9)
+        squares.let_go()
+        assert late.result(10) == 25
+
+    def test_whoever_goes_away_gives_the_turn_back(self, batcher_of, squares):
+        batcher = batcher_of(squares)
+        busy(batcher, squares)
+        gone, stays = batcher.submit(1, who="ada"), batcher.submit(2, who="ben")
+        assert gone.cancel()
+        squares.let_go()
+        assert stays.result(10) == 4
+        assert [1] not in squares.lists
+
+
 class TestDeadlines:
     def test_what_waited_too_long_is_told_so_and_never_computed(self, batcher_of, squares):
         clock = Clock()

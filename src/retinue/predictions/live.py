@@ -68,6 +68,8 @@ async def predict_image(
     question = await one_road.question_of(road, ask, owner_id=caller.user_id)
     known = await one_road.known_answer(road, question)
     price = road.prices.cached if known else paying.price_of(road, question.serving)
+    if not known:  # what is refused costs no transaction: under four times the load that is three requests of four
+        road.eye.check_room(question.serving.package, deadline=deadline, who=caller.user_id)
     looking = None if known else asyncio.create_task(one_road.see(road, question, deadline=deadline))
     prediction_id = new_id(road.clock.now())
     try:

@@ -75,6 +75,7 @@ class Question:
     header: Header
     sha256: str
     key: str
+    owner_id: str
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -113,7 +114,7 @@ async def question_of(road: Road, ask: Ask, *, owner_id: str = "") -> Question:
     key = cache_key(
         owner_id, serving.version.id, serving.model.changes, sha256, ask.parameters, task=serving.package.task
     )
-    return Question(ask, serving, header, sha256, key)
+    return Question(ask, serving, header, sha256, key, owner_id)
 
 
 async def known_answer(road: Road, question: Question) -> Look | None:
@@ -146,6 +147,7 @@ async def see(road: Road, question: Question, *, deadline: float | None = None) 
         asked=ask.parameters.asked(question.thresholds),
         deadline=deadline,
         work="job" if ask.source == "job" else "live",
+        who=question.owner_id,
     )
 
 

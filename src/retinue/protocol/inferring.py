@@ -52,7 +52,9 @@ async def infer(road: Road, sent: Sent, caller: Identity, *, once: Once | None =
     work = await _work_of(road, sent, caller, is_kept=once is not None)
     deadline_s = min(work.asked.deadline_s or DEADLINE_S, DEADLINE_S)
     operation_id = new_id(road.clock.now())
-    running = asyncio.create_task(_run(road, work, deadline=time.monotonic() + deadline_s))
+    deadline = time.monotonic() + deadline_s
+    road.eye.check_room(work.serving.package, deadline=deadline, who=caller.user_id)
+    running = asyncio.create_task(_run(road, work, caller, deadline=deadline))
     try:
         begun = await road.database.write(
             lambda now: _begin(now, work, caller, once, operation_id=operation_id, deadline_s=deadline_s)
@@ -95,10 +97,12 @@ def _ask(sent: Sent, picture: bytes, number: int) -> Ask:
     return Ask(picture, name, sent.model, sent.version, parameters=Parameters(), use_cache=False, source=SOURCE)
 
 
-async def _run(road: Road, work: Work, *, deadline: float) -> Inferred:
+async def _run(road: Road, work: Work, caller: Identity, *, deadline: float) -> Inferred:
     asked = Parameters().asked(work.serving.model.thresholds)
     outputs = [one.name for one in work.asked.outputs]
-    return await road.eye.infer(work.serving.package, work.asked.given, outputs, asked=asked, deadline=deadline)
+    return await road.eye.infer(
+        work.serving.package, work.asked.given, outputs, asked=asked, deadline=deadline, who=caller.user_id
+    )
 
 
 def _begin(

@@ -4,13 +4,14 @@ import os
 import sys
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from retinue.vision.errors import DeadlinePassed, EyeIsFull, ModelFailed
+from retinue.vision.turns import Turns
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -34,6 +35,7 @@ class Figures:
 
 @dataclass(slots=True, eq=False)
 class _Entry(Generic[In, Out]):
+    who: str
     item: In
     pictures: int
     deadline: float | None
@@ -48,7 +50,8 @@ class _Failure:
 class Batcher(Generic[In, Out]):
     """Gives waiting items to `work` in lists of at most `max_batch` pictures, in so many lanes (threads) at once.
 
-    A free lane takes what is waiting and never waits for more. Live items go before job items. Quiet lanes take job
+    A free lane takes what is waiting and never waits for more, from each asker in turn: who floods it waits behind
+    their own items, not others behind theirs. Live items go before job items. Quiet lanes take job
     items only, at a low priority of the operating system, so that a live item takes the processor from them at once;
     without quiet lanes the ordinary lanes do job items too, in lists kept short while there is live traffic.
     """
@@ -69,8 +72,8 @@ class Batcher(Generic[In, Out]):
         self.max_waiting, self.max_wait_s, self.clock = max_waiting, max_wait_s, clock
         self.figures = Figures()
         self.running = 0
-        self._live: deque[_Entry[In, Out]] = deque()
-        self._job: deque[_Entry[In, Out]] = deque()
+        self._live: Turns[_Entry[In, Out]] = Turns()
+        self._job: Turns[_Entry[In, Out]] = Turns()
         self._live_at = float("-inf")
         self._closed = False
         self._lock = threading.Lock()
@@ -84,26 +87,28 @@ class Batcher(Generic[In, Out]):
         for thread in self._threads:
             thread.start()
 
-    def submit(self, item: In, *, pictures: int = 1, deadline: float | None = None, job: bool = False) -> "Future[Out]":
+    def submit(
+        self, item: In, *, pictures: int = 1, deadline: float | None = None, job: bool = False, who: str = ""
+    ) -> "Future[Out]":
         """A future of the answer. Refuses at once what could not be done in time; `deadline` is by the clock given."""
-        entry: _Entry[In, Out] = _Entry(item, pictures, deadline, Future())
+        entry: _Entry[In, Out] = _Entry(who, item, pictures, deadline, Future())
         with self._lock:
-            self._admit(entry, job=job)
-            (self._job if job else self._live).append(entry)
+            self._admit(pictures, deadline, job=job, who=who)
+            (self._job if job else self._live).put(who, entry)
             (self._quiet_lane_wanted if job else self._lane_wanted).notify()
         entry.future.add_done_callback(lambda future: self._forget(entry) if future.cancelled() else None)
         return entry.future
+
+    def check_room(self, *, deadline: float | None = None, who: str = "") -> None:
+        """Refuses what a live picture of theirs would be refused for now."""
+        with self._lock:
+            self._admit(1, deadline, job=False, who=who)
 
     @property
     def waiting(self) -> int:
         """Pictures that no lane has taken yet."""
         with self._lock:
             return sum(entry.pictures for entry in (*self._live, *self._job))
-
-    def expected_wait_s(self) -> float:
-        """How long a live item that came now would wait for a lane."""
-        ahead = sum(entry.pictures for entry in self._live)
-        return ahead * self.figures.seconds_each / self.lanes
 
     def drain(self, *, timeout_s: float | None = None) -> bool:
         """Waits until nothing is waiting or running; False if that took longer than allowed."""
@@ -128,34 +133,36 @@ class Batcher(Generic[In, Out]):
     def _thread(self, name: str, lane: Callable[[], None]) -> threading.Thread:
         return threading.Thread(target=lane, name=name, daemon=True)
 
-    def _admit(self, entry: _Entry[In, Out], *, job: bool) -> None:
-        if entry.pictures > self.max_batch:
-            raise ModelFailed(f"The model takes {self.max_batch} pictures at once, not {entry.pictures}.")
+    def _seconds_for(self, entries: Iterable[_Entry[In, Out]]) -> float:
+        return sum(entry.pictures for entry in entries) * self.figures.seconds_each / self.lanes
+
+    def _admit(self, pictures: int, deadline: float | None, *, job: bool, who: str) -> None:
+        if pictures > self.max_batch:
+            raise ModelFailed(f"The model takes {self.max_batch} pictures at once, not {pictures}.")
         if self._closed:
             raise EyeIsFull("The model is being put away.")
         ahead = self._job if job else self._live
-        if sum(waiting.pictures for waiting in ahead) + entry.pictures > self.max_waiting:
-            self.figures.refused += entry.pictures
-            raise EyeIsFull(retry_after_s=max(self.expected_wait_s(), 1.0))
+        if sum(waiting.pictures for waiting in ahead) + pictures > self.max_waiting:
+            self.figures.refused += pictures
+            raise EyeIsFull(retry_after_s=max(self._seconds_for(ahead), 1.0))
         now = self.clock()
-        if entry.deadline is not None and entry.deadline <= now:
-            self.figures.late += entry.pictures
+        if deadline is not None and deadline <= now:
+            self.figures.late += pictures
             raise DeadlinePassed()
         if job:
             return
         self._live_at = now
-        patience = self.max_wait_s if entry.deadline is None else min(entry.deadline - now, self.max_wait_s)
-        wait = self.expected_wait_s()
+        patience = self.max_wait_s if deadline is None else min(deadline - now, self.max_wait_s)
+        wait = self._seconds_for(self._live.ahead_of(who))
         if wait > patience:
-            self.figures.refused += entry.pictures
+            self.figures.refused += pictures
             raise EyeIsFull(retry_after_s=max(wait - patience, 1.0))
 
     def _forget(self, cancelled: _Entry[In, Out]) -> None:
         """A caller who went away gives its place back at once."""
         with self._lock:
             for waiting in (self._live, self._job):
-                if cancelled in waiting:
-                    waiting.remove(cancelled)
+                waiting.remove(cancelled.who, cancelled)
             self._idle.notify_all()
 
     def _lane(self) -> None:
@@ -199,12 +206,12 @@ class Batcher(Generic[In, Out]):
             return self.max_batch
         return max(1, min(self.max_batch, int(MAX_JOB_SECONDS / self.figures.seconds_each)))
 
-    def _first(self, waiting: deque[_Entry[In, Out]], limit: int) -> list[_Entry[In, Out]]:
+    def _first(self, waiting: Turns[_Entry[In, Out]], limit: int) -> list[_Entry[In, Out]]:
         """The next items that fit into one batch. One that is larger than a job's limit goes alone."""
         batch: list[_Entry[In, Out]] = []
         room = limit
-        while waiting and (waiting[0].pictures <= room or not batch):
-            entry = waiting.popleft()
+        while waiting and (waiting.next().pictures <= room or not batch):
+            entry = waiting.take()
             if entry.future.set_running_or_notify_cancel():
                 batch.append(entry)
                 room -= entry.pictures

@@ -90,15 +90,17 @@ class Engine:
         asked: Asked = PLAIN,
         deadline: float | None = None,
         work: Work = "live",
+        who: str = "",
     ) -> Seen:
-        """Looks at one picture. `deadline` is a time of `time.monotonic()`; job work lets live work go first."""
+        """Looks at one picture. `deadline` is a time of `time.monotonic()`; job work lets live work go first; askers
+        have their turn one after the other, whoever they are."""
         package = self._package(model)
         ask = Ask(picture, mask, asked, at=time.monotonic(), deadline=deadline)
         with self._counted():
             try:
                 async with asyncio.timeout_at(deadline):
                     lanes = await self._lanes_of(package)
-                    return await lanes.see(ask, deadline=deadline, job=work == "job")
+                    return await lanes.see(ask, deadline=deadline, job=work == "job", who=who)
             except TimeoutError:
                 raise DeadlinePassed() from None
 
@@ -140,6 +142,7 @@ class Engine:
         asked: Asked = PLAIN,
         deadline: float | None = None,
         work: Work = "live",
+        who: str = "",
     ) -> Inferred:
         """Bare arrays through the published graph, or encoded pictures made into its arrays; no outputs named: all."""
         package, at = self._package(model), time.monotonic()
@@ -151,7 +154,8 @@ class Engine:
                     bare = bare_work(
                         lanes.signature(), given, outputs, most=most, asked=asked, at=at, deadline=deadline
                     )
-                    parts = await _together(lanes.infer(one, deadline=deadline, job=work == "job") for one in bare)
+                    running = (lanes.infer(one, deadline=deadline, job=work == "job", who=who) for one in bare)
+                    parts = await _together(running)
             except TimeoutError:
                 raise DeadlinePassed() from None
         return await asyncio.to_thread(whole_of, parts, at=at) if len(parts) > 1 else parts[0]
@@ -184,10 +188,10 @@ class Engine:
         await self._load(package)
         return tuned
 
-    def expected_wait_s(self, model: Package | str) -> float:
-        """How long a live picture that came now would wait for this model: reason enough to refuse it early."""
-        lanes = self._loaded.get(self._package(model).key)
-        return lanes.expected_wait_s() if lanes else 0.0
+    def check_room(self, model: Package | str, *, deadline: float | None = None, who: str = "") -> None:
+        """Refuses at once what `predict` would refuse, before anything was done for it."""
+        if lanes := self._loaded.get(self._package(model).key):
+            lanes.check_room(deadline=deadline, who=who)
 
     def is_quiet(self) -> bool:
         """Three quarters of the threads have nothing to do: what can wait may run without slowing anybody."""

@@ -152,19 +152,19 @@ class Lanes:
             (outputs,) = model.forward([prepared])
             model.read(outputs, prepared, Asked())
 
-    async def see(self, ask: Ask, *, deadline: float | None = None, job: bool = False) -> Seen:
+    async def see(self, ask: Ask, *, deadline: float | None = None, job: bool = False, who: str = "") -> Seen:
         with self._counted(ask.at):
-            first: Any = await asyncio.wrap_future(self._lanes.submit(ask, deadline=deadline, job=job))
+            first: Any = await asyncio.wrap_future(self._lanes.submit(ask, deadline=deadline, job=job, who=who))
             if self._batches is not None:
-                first = await asyncio.wrap_future(self._batches.submit(first, deadline=deadline, job=job))
+                first = await asyncio.wrap_future(self._batches.submit(first, deadline=deadline, job=job, who=who))
         seen: Seen = first
         self._note(seen.timing)
         return seen
 
-    async def infer(self, bare: Bare, *, deadline: float | None = None, job: bool = False) -> Inferred:
+    async def infer(self, bare: Bare, *, deadline: float | None = None, job: bool = False, who: str = "") -> Inferred:
         """Arrays need no reading: their lane runs the network itself, also where pictures wait for a batch."""
         with self._counted(bare.at):
-            inferred: Any = await asyncio.wrap_future(self._lanes.submit(bare, deadline=deadline, job=job))
+            inferred: Any = await asyncio.wrap_future(self._lanes.submit(bare, deadline=deadline, job=job, who=who))
         self._note(inferred.timing)
         ran: Inferred = inferred
         return ran
@@ -189,9 +189,11 @@ class Lanes:
     def waiting(self) -> int:
         return self._lanes.waiting + (self._batches.waiting if self._batches else 0)
 
-    def expected_wait_s(self) -> float:
-        """How long a picture that came now would wait."""
-        return self._lanes.expected_wait_s() + (self._batches.expected_wait_s() if self._batches else 0.0)
+    def check_room(self, *, deadline: float | None, who: str) -> None:
+        """Refuses what `see` would refuse now."""
+        self._lanes.check_room(deadline=deadline, who=who)
+        if self._batches is not None:
+            self._batches.check_room(deadline=deadline, who=who)
 
     def state(self) -> Json:
         figures = (self._batches or self._lanes).figures
