@@ -1,6 +1,7 @@
 """A candidate in a real browser: set to answer beside, judged where it differs, compared, let in and taken back."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -15,8 +16,10 @@ PAGE = "/admin/models/colours"
 
 
 @pytest.fixture
-def admin(server: Served) -> httpx2.Client:
-    return httpx2.Client(base_url=server.address, headers={"Authorization": f"Bearer {server.sign_in()}"}, timeout=60)
+def admin(server: Served) -> Iterator[httpx2.Client]:
+    headers = {"Authorization": f"Bearer {server.sign_in()}"}
+    with httpx2.Client(base_url=server.address, headers=headers, timeout=60) as client:
+        yield client
 
 
 def sent(answer: httpx2.Response) -> Any:
