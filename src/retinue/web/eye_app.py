@@ -15,6 +15,7 @@ from retinue.base.errors import NotSignedIn
 from retinue.base.parts import Parts
 from retinue.web import problems
 from retinue.web.bodies import Bodies
+from retinue.web.heads import PatientProtocol
 from retinue.web.problems import problem_of
 
 OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
@@ -34,7 +35,9 @@ def build_eye_app(parts: Parts, router: APIRouter, *, token: str) -> FastAPI:
 async def listening(app: ASGIApp, *, host: str, port: int) -> AsyncIterator[str]:
     """Serves while the block runs, at the address it gives; signals stay with whoever opened it."""
     door = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
+    config = uvicorn.Config(
+        app, http=PatientProtocol, log_config=None, access_log=False, server_header=False, lifespan="off"
+    )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[door]))  # connections wait in the door until it does
     try:

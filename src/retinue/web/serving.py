@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from retinue.base.settings import Settings
 from retinue.predictions.paying import DEADLINE_S
+from retinue.web.heads import PatientProtocol
 from retinue.web.health import Health
 
 NOTICE_S = 2.0  # a load balancer that probes every second has seen the 503 by then
@@ -26,6 +27,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=PatientProtocol,
                 host=settings.host,
                 port=settings.port,
                 log_config=None,
@@ -36,7 +38,6 @@ class Server(uvicorn.Server):
                 forwarded_allow_ips=settings.trusted_proxies or None,
                 timeout_keep_alive=15,
                 timeout_graceful_shutdown=FINISH_S,
-                h11_max_incomplete_event_size=64 * 1024,
             )
         )
         self._health = health
