@@ -13,9 +13,9 @@ from retinue.cli.main import COMMANDS
 REPOSITORY = Path(retinue.__file__).parent.parent.parent
 PAGES = sorted(
     page
-    for place in ("*.md", "docs/*.md", "docs/decisions/*.md", "deploy/*")
+    for place in ("*.md", "docs/*.md", "docs/decisions/*.md", "docs/tutorials/*.md", "deploy/**/*")
     for page in REPOSITORY.glob(place)
-    if page.name != "CHANGELOG.md"
+    if page.is_file() and page.name != "CHANGELOG.md"
 )
 ROUTES = json.loads((REPOSITORY / "docs" / "openapi.json").read_text())["paths"]
 

@@ -36,7 +36,7 @@ from retinue.catalog.serving import Catalog
 from retinue.catalog.shelf import Shelf, sweep_packages
 from retinue.catalog.sources import Sources
 from retinue.credits import admin_routes as credits_admin_routes
-from retinue.credits import counting
+from retinue.credits import counting as credits_counting
 from retinue.credits import routes as credits_routes
 from retinue.credits import sweeping as credits_sweeping
 from retinue.credits.prices import prices_of
@@ -49,6 +49,7 @@ from retinue.datasets.verifying import charges_match_items
 from retinue.feedback import export_routes, promotion_routes, shadow_routes, version_routes
 from retinue.feedback import routes as feedback_routes
 from retinue.feedback.shadowing import Shadow
+from retinue.jobs import counting as jobs_counting
 from retinue.jobs import results_routes as job_results_routes
 from retinue.jobs import routes as job_routes
 from retinue.jobs.brokers import broker_check, open_broker
@@ -156,7 +157,8 @@ def open_house(settings: Settings, *, clock: Clock | None = None, hasher: Hasher
     given = settings.secret_key.get_secret_value() if settings.secret_key else None
     secrets, metrics = open_secrets(settings.data_dir, given), Metrics()
     database = Database(settings.database, clock=clock)
-    counting.tell(metrics.registry, database)
+    credits_counting.tell(metrics.registry, database)
+    jobs_counting.tell(metrics.registry, database)
     storage = open_storage(settings.storage)
     checks = {"database": database_check(database), "storage": storage.check}
     return House(
