@@ -44,7 +44,7 @@ from retinue.credits.shapes import as_hundredths
 from retinue.credits.verifying import LedgerChecks
 from retinue.credits.welcoming import welcome
 from retinue.datasets import routes as dataset_routes
-from retinue.datasets.importing import Importer
+from retinue.datasets.handling import Importer
 from retinue.datasets.verifying import charges_match_items
 from retinue.feedback import export_routes, promotion_routes, shadow_routes, version_routes
 from retinue.feedback import routes as feedback_routes

@@ -90,6 +90,18 @@ class TestPut:
             await storage.put_stream("a", chunks(b"other"), max_bytes=10)
         assert await storage.get("a") == b"one"
 
+    async def test_many_at_once_are_all_there(self, storage: Storage) -> None:
+        files = [(f"images/{n % 2}/{n}.jpg", PICTURE + bytes([n])) for n in range(20)]
+        await storage.put_many(files)
+        assert [await storage.get(key) for key, _ in files] == [data for _, data in files]
+        await storage.put_many([])
+
+    async def test_of_many_none_replaces_what_is_there(self, storage: Storage) -> None:
+        await storage.put("images/1.jpg", b"first")
+        with pytest.raises(KeyTaken):
+            await storage.put_many([("images/0.jpg", b"another"), ("images/1.jpg", b"second")])
+        assert await storage.get("images/1.jpg") == b"first"
+
     async def test_a_key_that_is_no_key_is_refused_by_every_verb(self, storage: Storage) -> None:
         verbs: list[Callable[[], Any]] = [
             lambda: storage.put("../a", b""),

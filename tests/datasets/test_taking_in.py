@@ -12,7 +12,8 @@ from retinue import assembly
 from retinue.accounts.access import Identity
 from retinue.base import failpoints
 from retinue.datasets.content import FileContent
-from retinue.datasets.importing import Asked, take_in
+from retinue.datasets.handling import Asked
+from retinue.datasets.importing import take_in
 from retinue.datasets.kinds import Sent
 from retinue.datasets.life_cycle import find
 from retinue.media.sweeping import sweep

@@ -2,8 +2,9 @@
 
 A put of 100 KB costs 0.3-0.4 ms of processor time on a quiet machine and 0.6-0.9 on a busy one, nine tenths of it in
 the kernel's two syncs (without them: 0.07), and 3-7 ms of waiting on a cloud disk. Eight at once finish one every
-0.4-0.8 ms, because the file system's journal takes concurrent syncs together. Collecting them ourselves (one writer
-that syncs in batches, or sharing the sync of a folder) gained nothing over that, so a pool of threads is all there is.
+0.4-0.8 ms, because the file system's journal takes concurrent syncs together. Collecting the puts of different callers
+ourselves gained nothing over that, so a pool of threads is all there is. Who has many files in hand gives them
+together, and their folder is synced once: sixteen pictures take a third less processor time than one by one.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import filecmp
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -58,7 +59,10 @@ class FolderStorage(Storage):
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
 
     async def put(self, key: str, data: bytes) -> None:
-        await self._in_thread(lambda: self._put(key, data))
+        await self.put_many([(key, data)])
+
+    async def put_many(self, files: Sequence[tuple[str, bytes]]) -> None:
+        await self._in_thread(lambda: self._put(files))
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Stored:
         place, aside = inside(self._root, key), self._incoming / new_id()
@@ -69,7 +73,7 @@ class FolderStorage(Storage):
                 await self._in_thread(partial(_append, aside, piece))
                 await self._in_thread(partial(sha256.update, piece))
                 size += len(piece)
-            await self._in_thread(lambda: self._publish(aside, place))
+            await self._in_thread(lambda: self._publish({aside: place}))
         finally:
             await self._in_thread(lambda: aside.unlink(missing_ok=True))
         return Stored(size, sha256.hexdigest())
@@ -119,32 +123,40 @@ class FolderStorage(Storage):
         with disk_errors_as_ours(missing=missing):
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _put(self, key: str, data: bytes) -> None:
-        place, aside = inside(self._root, key), self._incoming / new_id()
+    def _put(self, files: Sequence[tuple[str, bytes]]) -> None:
+        places = {self._incoming / new_id(): inside(self._root, key) for key, _ in files}
         try:
-            _create(aside)
-            _append(aside, data)
-            self._publish(aside, place)
+            for aside, (_, data) in zip(places, files, strict=True):
+                _create(aside)
+                _append(aside, data)
+            self._publish(places)
         finally:
-            aside.unlink(missing_ok=True)
+            for aside in places:
+                aside.unlink(missing_ok=True)
 
-    def _publish(self, aside: Path, place: Path) -> None:
-        """Give the bytes their name, unless it is taken: a link, unlike a rename, never replaces."""
-        _sync(aside, os.fdatasync)
+    def _publish(self, places: Mapping[Path, Path]) -> None:
+        """Give the bytes that lie aside their names, which are durable too when this returns."""
+        for aside in places:
+            _sync(aside, os.fdatasync)
+        for aside, place in places.items():
+            self._name(aside, place)
+        for folder in {place.parent for place in places.values()}:
+            _sync(folder, os.fsync)
+
+    def _name(self, aside: Path, place: Path) -> None:
+        """Unless the name is taken: a link, unlike a rename, never replaces."""
         for _ in range(3):
             try:
                 self._link(aside, place)
-                break
+                return
             except (FileExistsError, NotADirectoryError):
                 if not (place.is_file() and filecmp.cmp(aside, place, shallow=False)):
                     raise KeyTaken from None
-                break
+                return
             except FileNotFoundError:  # another process found the folder empty just before
                 with self._folders_lock:
                     self._durable_folders = {self._root}
-        else:
-            raise StorageUnavailable
-        _sync(place.parent, os.fsync)
+        raise StorageUnavailable
 
     def _link(self, aside: Path, place: Path) -> None:
         with self._folders_lock:

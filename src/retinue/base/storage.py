@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import errno
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +59,12 @@ class Storage(Protocol):
 
     async def put(self, key: str, data: bytes) -> None:
         """The same bytes again are fine, other bytes are `KeyTaken`."""
+
+    async def put_many(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """The same for each of them; after a failure some may be there, and whoever named them takes them back."""
+        for outcome in await asyncio.gather(*(self.put(key, data) for key, data in files), return_exceptions=True):
+            if outcome is not None:
+                raise outcome
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Stored:
         """More than `max_bytes` is `TooLarge`; whatever `chunks` raises passes through. Nothing is kept then."""

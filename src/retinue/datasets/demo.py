@@ -11,7 +11,8 @@ from retinue.accounts.tables import User
 from retinue.base.database import Transaction
 from retinue.datasets import life_cycle
 from retinue.datasets.content import FileContent
-from retinue.datasets.importing import Asked, Importer, take_in
+from retinue.datasets.handling import Asked, Importer
+from retinue.datasets.importing import take_in
 from retinue.datasets.kinds import Sent
 from retinue.datasets.tables import Dataset
 

@@ -16,7 +16,7 @@ from retinue.credits.idempotency import IdempotencyKey, Replay
 from retinue.credits.shapes import CreditsField
 from retinue.datasets import importing, items, life_cycle
 from retinue.datasets.arriving import Arrived, Form, receive
-from retinue.datasets.importing import Asked, Importer
+from retinue.datasets.handling import Asked, Importer
 from retinue.datasets.tables import Dataset, Item, ItemType
 from retinue.media import uploads
 from retinue.media.links import AssetAddress, Links

@@ -76,8 +76,33 @@ async def keep_file(
     sha256: str | None = None,
 ) -> Kept:
     """Durable when this returns, and nobody's until `claim`."""
+    kept = name_file(
+        data,
+        kind=kind,
+        at=at,
+        filename=filename,
+        mime_type=mime_type,
+        extension=extension,
+        size=size,
+        sha256=sha256,
+    )
+    await storage.put(kept.key, data)
+    return kept
+
+
+def name_file(
+    data: bytes,
+    *,
+    kind: Kind,
+    at: datetime,
+    filename: str,
+    mime_type: str,
+    extension: str,
+    size: tuple[int, int],
+    sha256: str | None = None,
+) -> Kept:
+    """For whoever writes several at once; nothing is written yet."""
     file_id, key = _new_key(kind, at, extension)
-    await storage.put(key, data)
     told = sha256 or hashlib.sha256(data).hexdigest()
     return Kept(file_id, kind, key, told, filename, mime_type, len(data), size[0], size[1])
 
