@@ -100,6 +100,26 @@ class TestOrdering:
         assert (answer.status_code, answer.json()["code"]) == (422, "nothing-to-do")
         assert [entry async for entry in house.storage.list("jobs/")] == []
 
+    @ONE_DATABASE
+    async def test_whose_list_is_lost_it_says_so(
+        self, house: assembly.House, ada: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await a_dataset(house, ada, drawn_pictures(2))
+
+        async def lost(*told: Any, **more: Any) -> Frozen:
+            frozen = await freeze(*told, **more)
+            await house.storage.delete([frozen.key])
+            return frozen
+
+        monkeypatch.setattr(submitting, "freeze", lost)
+        inference_id = (await order(ada))["inference_id"]
+        ended = await until_over(ada, inference_id)
+        assert (ended["status"], ended["failed"], ended["done"]) == ("FAILED", 2, 0)
+        assert ended["error"] == "The list of this inference's items is lost"
+        shown = (await ada.get(f"/api/v1/inferences/{inference_id}")).json()
+        assert (shown["error"], shown["cost"]) == (ended["error"], 0.0)
+        assert await credits_of(ada) == (100.0, 0.0)
+
     async def test_what_cannot_be_is_refused(self, house: assembly.House, ada: Person, bob: Person) -> None:
         await a_dataset(house, ada, [])
         for wanted, status in (

@@ -35,6 +35,20 @@ async def entries(count: int) -> AsyncIterator[Entry]:
         yield Entry(n, f"image-{n}", f"images/{n}.jpg", f"{n}.jpg")
 
 
+HARMS: dict[str, Callable[[bytes, int], bytes]] = {
+    "cut between lines": lambda data, at: data[: data.index(b"\n", at + 500) + 1],
+    "cut inside a line": lambda data, _: data[:-5],
+    "joined lines": lambda data, at: data[:at] + data[at:].replace(b"\n", b" ", 1),
+    "more lines": lambda data, at: data[:at] + data[at:].replace(b"-", b"\n", 1),
+}
+
+
+async def overwrite(storage: Storage, key: str, harm: Callable[[bytes], bytes]) -> None:
+    data = await storage.get(key)
+    await storage.delete([key])
+    await storage.put(key, harm(data))
+
+
 def until(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
     while not is_so():
@@ -184,6 +198,24 @@ class TestPlanning:
         rest = bare.read_now(lambda now: chunk_of(now, Lease(lost, 3, 0)))
         assert (rest.first_item, rest.items) == (250, 50)
 
+    @pytest.mark.parametrize("harm", ["cut between lines", "cut inside a line", "joined lines", "more lines"])
+    async def test_a_list_that_is_not_what_was_frozen_is_planned_to_its_end_all_the_same(
+        self,
+        bare: Database,
+        storage: Storage,
+        somebody: Callable[..., str],
+        monkeypatch: pytest.MonkeyPatch,
+        harm: str,
+    ) -> None:
+        monkeypatch.setattr(manifests, "PAGE_ITEMS", 250)
+        job_id = await self.a_long_job(bare, storage, somebody(10_000_000), items=300)
+        job = bare.read_now(lambda now: job_of(now, job_id, user_id=None))
+        await overwrite(storage, job.manifest, lambda data: HARMS[harm](data, job.planned_bytes))
+        assert await plan_on(bare, storage) == 1
+        assert await plan_on(bare, storage) == 0
+        rest = bare.read_now(lambda now: chunk_of(now, Lease(job_id, 3, 0)))
+        assert (rest.first_item, rest.items, rest.end_byte) == (250, 50, job.manifest_bytes)
+
 
 class TestLeases:
     def test_are_renewed_again_after_a_failure_of_any_kind(
@@ -220,7 +252,8 @@ class TestPicturesThatKill:
         self.take(bare)
         clock.advance(seconds=31)
         await sweep(bare, storage, terms=TERMS)
-        assert bare.read_now(lambda now: job_of(now, job_id, user_id=None).status) == "FAILED"
+        job = bare.read_now(lambda now: job_of(now, job_id, user_id=None))
+        assert (job.status, job.error) == ("FAILED", "The worker died each time it looked at this item")
         assert bare.read_now(lambda now: ledger.balance(now, user)) == ledger.Balance(10_000_000, 0)
 
     async def test_a_chunk_that_kills_three_workers_is_parted_and_the_killer_fails_alone(

@@ -182,6 +182,8 @@ def _watch(job: Job[Now], *, as_json: bool) -> int:
     else:
         failed = f", {ended.failed} failed" if ended.failed else ""
         say(f"{ended.status}: {ended.done} of {ended.items} done{failed}, {ended.cost:.2f} credits")
+        if ended.error:
+            say(ended.error)
         print(job.id)
     return _code(ended)
 

@@ -44,6 +44,7 @@ class Inference(Told):
     progress: float
     price: float
     cost: float
+    error: str | None
     retry_of: str | None
     created_at: datetime
     started_at: datetime | None

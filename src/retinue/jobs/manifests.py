@@ -13,15 +13,23 @@ import sqlalchemy as sa
 
 from retinue.base.clock import Clock
 from retinue.base.database import Database
+from retinue.base.errors import Gone
 from retinue.base.ids import new_id
 from retinue.base.leftovers import delete_unnamed
-from retinue.base.storage import Storage
+from retinue.base.storage import ObjectMissing, Storage
 from retinue.jobs.tables import OPEN_JOBS, Job
 
 FOLDER = "jobs"
 MOST_BYTES = 4 << 30
 PAGE_ITEMS = 20_000  # planned in one transaction; more go in pages of as many
 READ_BYTES = 1 << 20
+
+
+class ListLost(Gone):
+    """Deleted, cut short or written over: what a job was to look at, nobody knows any more."""
+
+    code = "list-lost"
+    title = "The list of this inference's items is lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +130,14 @@ async def freeze(storage: Storage, entries: AsyncIterator[Entry], *, at: datetim
 async def read_items(storage: Storage, place: Place) -> list[Item]:
     if place.first_byte == place.end_byte:
         return []
-    data = b"".join([piece async for piece in storage.stream(place.manifest, place.first_byte, place.end_byte)])
+    data = b"".join([piece async for piece in _pieces(storage, place.manifest, place.first_byte, place.end_byte)])
     items, at = [], place.first_byte
-    for position, line in enumerate(data.splitlines(keepends=True), place.first_item):
-        items.append(Item(position, at, at + len(line), _entry(line)))
-        at += len(line)
+    try:
+        for position, line in enumerate(data.splitlines(keepends=True), place.first_item):
+            items.append(Item(position, at, at + len(line), _entry(line)))
+            at += len(line)
+    except (TypeError, ValueError) as garbled:
+        raise ListLost() from garbled
     return items
 
 
@@ -134,7 +145,7 @@ async def read_lengths(storage: Storage, manifest: str, *, first_byte: int, end_
     """Of the next page's lines."""
     lengths = array("L")
     begun = 0
-    async for piece in storage.stream(manifest, first_byte, end_byte):
+    async for piece in _pieces(storage, manifest, first_byte, end_byte):
         at = 0
         while (end := piece.find(b"\n", at)) >= 0:
             lengths.append(begun + end + 1 - at)
@@ -142,6 +153,8 @@ async def read_lengths(storage: Storage, manifest: str, *, first_byte: int, end_
                 return lengths
             begun, at = 0, end + 1
         begun += len(piece) - at
+    if begun:
+        raise ListLost()
     return lengths
 
 
@@ -153,6 +166,17 @@ async def sweep_manifests(database: Database, storage: Storage, clock: Clock) ->
         return await database.read(lambda now: {row.manifest for row in now.rows(still_open)})
 
     return await delete_unnamed(storage, clock, FOLDER, named)
+
+
+async def _pieces(storage: Storage, manifest: str, first_byte: int, end_byte: int) -> AsyncIterator[bytes]:
+    """Stores differ in what they do where a file ends too early; here that is one refusal."""
+    try:
+        if await storage.size(manifest) < end_byte:
+            raise ListLost()
+        async for piece in storage.stream(manifest, first_byte, end_byte):
+            yield piece
+    except ObjectMissing as missing:
+        raise ListLost() from missing
 
 
 def _line(entry: Entry) -> bytes:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 import structlog
 
 from retinue.base.database import Database, Transaction
-from retinue.base.storage import ObjectMissing, Storage
-from retinue.jobs.manifests import Place, read_lengths
+from retinue.base.storage import Storage
+from retinue.jobs.manifests import ListLost, Place, read_lengths
 from retinue.jobs.tables import Chunk, Job
 
 CHUNK_S = 15.0  # a crash costs less than a minute, and fairness acts within window × 15 s
@@ -85,8 +85,9 @@ async def plan_on(database: Database, storage: Storage) -> int:
 async def _plan(database: Database, storage: Storage, job: Job) -> bool:
     try:
         lengths = await read_lengths(storage, job.manifest, first_byte=job.planned_bytes, end_byte=job.manifest_bytes)
-    except ObjectMissing:
-        _log.exception("the list of a job is gone", job=job.id)
+        _check_count(job, lengths)
+    except ListLost:
+        _log.exception("the list of a job is lost", job=job.id)
         return await database.write(lambda now: put_in_rest(now, job))
     return await database.write(lambda now: put_in_chunks(now, job, lengths))
 
@@ -105,6 +106,13 @@ def new_chunk(
     fresh = {"state": "ready", "epoch": 0, "tries": 0, "crashes": crashes, "owner": None, "done": 0, "failed": 0}
     fresh |= {"frames_done": 0, "film": film}
     return {"job_id": job_id, "number": number, "items": items, "until": now.time, **told, **fresh}
+
+
+def _check_count(job: Job, lengths: Sequence[int]) -> None:
+    items = job.planned_items + len(lengths)
+    is_last = job.planned_bytes + sum(lengths) == job.manifest_bytes
+    if items > job.items or is_last != (items == job.items):
+        raise ListLost()
 
 
 def _places(job: Job, lengths: Sequence[int]) -> Iterator[tuple[Place, int]]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from retinue.base.database import Transaction
 from retinue.jobs.chunks import Progress
 from retinue.jobs.manifests import Item
-from retinue.jobs.tables import ItemResult, JobVideo
+from retinue.jobs.tables import ItemResult, Job, JobVideo
 from retinue.predictions.remembering import remember_many
 from retinue.predictions.road import Look
 from retinue.predictions.tables import Prediction
@@ -63,7 +63,10 @@ def remember_results(
 def remember_failures(
     now: Transaction, job: Progress, chunk: int, items: Sequence[Item], code: str, reason: str
 ) -> None:
-    if items:
+    """Where nobody knows what the items were, the job itself tells what became of them."""
+    if not items:
+        now.execute(sa.update(Job).where(Job.id == job.id).values(trouble=reason))
+    else:
         now.insert(ItemResult, [_row(job, chunk, item, code=code, reason=reason) for item in items])
 
 

@@ -120,6 +120,7 @@ class Inference(BaseModel):
     progress: float
     price: float = Field(description="what was held for all of it")
     cost: float = Field(description="what was charged so far")
+    error: str | None = Field(description="What went wrong with the whole of it; single items tell their own reason.")
     retry_of: str | None
     created_at: datetime
     started_at: datetime | None
@@ -304,6 +305,7 @@ def _shown(job: Job) -> dict[str, Any]:
         "items",
         "done",
         "failed",
+        "error",
         "retry_of",
     )
     moments = ("created_at", "started_at", "finished_at")
@@ -329,7 +331,7 @@ def _status(standing: Standing) -> Status:
         total=job.items,
         items_per_second=standing.items_per_s,
         eta_seconds=standing.eta_s,
-        error="None of its items could be done" if job.status == "FAILED" else None,
+        error=job.error,
     )
 
 

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 import structlog
 
 from retinue.base.database import Database, Transaction
-from retinue.base.storage import ObjectMissing, Storage
+from retinue.base.storage import Storage
 from retinue.jobs import chunks
 from retinue.jobs.chunks import Lease
 from retinue.jobs.films import plan_films
-from retinue.jobs.manifests import Item, Place, read_items
+from retinue.jobs.manifests import Item, ListLost, Place, read_items
 from retinue.jobs.planning import new_chunk
 from retinue.jobs.results import remember_failures
 from retinue.jobs.settling import settle
@@ -99,8 +99,8 @@ def suspects(now: Transaction, *, terms: Terms) -> Sequence[Suspect]:
 async def _items_of(storage: Storage, suspect: Suspect) -> Sequence[Item]:
     try:
         return await read_items(storage, suspect.place)
-    except ObjectMissing:
-        _log.exception("the list of a job is gone", job=suspect.lease.job_id)
+    except ListLost:
+        _log.exception("the list of a job is lost", job=suspect.lease.job_id)
         return []
 
 

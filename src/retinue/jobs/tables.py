@@ -76,6 +76,7 @@ class Job(Row):
     created_at: Mapped[Time]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    trouble: Mapped[str | None]  # why items failed whose own results cannot tell, because nobody knows what they were
 
     @property
     def status(self) -> str:
@@ -87,6 +88,11 @@ class Job(Row):
         if self.state == "aborted":
             return "ABORTED"
         return "COMPLETED" if self.done else "FAILED"
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong with the whole of it, in words for its owner."""
+        return self.trouble or ("None of its items could be done" if self.status == "FAILED" else None)
 
     @property
     def progress(self) -> float:

@@ -20,7 +20,7 @@ from retinue.jobs.chunks import Claimed, Keep, Lease, Outcome
 from retinue.jobs.films import WorkLost, cut_of, keep_film, make_film
 from retinue.jobs.frames import Fetch, shown
 from retinue.jobs.leases import Held, Leases
-from retinue.jobs.manifests import Item, Place, read_items
+from retinue.jobs.manifests import Item, ListLost, Place, read_items
 from retinue.jobs.results import Answered, Refused, remember_failures, remember_results
 from retinue.jobs.settling import job_of, settle
 from retinue.jobs.tables import Job
@@ -72,7 +72,8 @@ class Workshop:
                 items = await read_items(self.road.storage, _place_of(job, chunk))
                 seen = await self._look_at_all(job, items, held)
             except (RetinueError, VisionError) as failure:
-                await self._fail(lease, items, failure.code, failure.detail)
+                may_retry = not isinstance(failure, ListLost)
+                await self._fail(lease, items, failure.code, failure.detail, may_retry=may_retry)
                 return
             except Exception:  # noqa: BLE001 a fault of ours: three tries, then its items say so
                 _log.exception("a chunk failed", job=lease.job_id, chunk=lease.number)
@@ -192,13 +193,15 @@ class Workshop:
         elif self.is_closing:
             chunks.give_back(now, lease)
 
-    async def _fail(self, lease: Lease, items: Sequence[Item], code: str, reason: str) -> None:
+    async def _fail(
+        self, lease: Lease, items: Sequence[Item], code: str, reason: str, *, may_retry: bool = True
+    ) -> None:
         _log.warning("a chunk could not be done", job=lease.job_id, chunk=lease.number, code=code)
         await self.road.database.write(
             lambda now: chunks.fail(
                 now,
                 lease,
-                may_retry=True,
+                may_retry=may_retry,
                 terms=self.terms,
                 keep=lambda now, job: remember_failures(now, job, lease.number, items, code, reason),
             )

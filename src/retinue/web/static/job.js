@@ -18,7 +18,7 @@ const base = `/api/v1/inferences/${job.inference_id}`;
 const isOver = () => ["COMPLETED", "FAILED", "ABORTED"].includes(job.status);
 
 function show() {
-  const { status, aborting, done, failed, items, price, cost } = job;
+  const { status, aborting, done, failed, items, price, cost, error } = job;
   find("#status").replaceChildren(h("span", { class: "status", data: { status } }, icon(ICONS[status]), aborting && !isOver() ? t("STOPPING") : status));
   find("#counted").textContent = t("{done} of {all} items", { done: number(done + failed), all: number(items) });
   find("#progress").value = done + failed;
@@ -26,6 +26,8 @@ function show() {
   find("#abort").hidden = isOver() || aborting;
   find("#failed-card").hidden = failed === 0;
   find("#failed-count").textContent = number(failed);
+  find("#error").hidden = !error;
+  find("#error").textContent = error ?? "";
   find("#retry").hidden = !isOver() || failed === 0;
   find("#price").textContent = credits(price);
   find("#cost").textContent = credits(cost);
