@@ -315,6 +315,7 @@ def _chores(house: House) -> Sequence[Chore]:
         await sweeping.sweep(house.database, house.storage, house.clock, retention_days=days)
         await sweep_manifests(house.database, house.storage, house.clock)
         await sweep_packages(house.database, house.storage, house.clock)
+        await asyncio.to_thread(house.shelf.sweep)
 
     return [
         Chore("sweep credits", credits_sweeping.EVERY_S, lambda: credits_sweeping.sweep(house.database)),

@@ -29,9 +29,9 @@ async def delete_unnamed(storage: Storage, clock: Clock, folder: str, named: Nam
     return gone + await _delete(storage, old, await named(old))
 
 
-def delete_unfinished(folder: Path) -> None:
-    """Old files and folders in a folder that work on its way lies in."""
-    for left in folder.iterdir() if folder.exists() else ():
+def delete_unfinished(folder: Path, names: str = "*") -> None:
+    """Old files and folders in a folder that work on its way lies in; `names` where it holds finished work too."""
+    for left in list(folder.glob(names)):
         with contextlib.suppress(FileNotFoundError):  # another process was faster
             if left.lstat().st_mtime > time.time() - AGE.total_seconds():
                 continue

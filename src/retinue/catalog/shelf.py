@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from retinue.base.clock import Clock
 from retinue.base.database import Database
 from retinue.base.errors import Gone, Unavailable
-from retinue.base.leftovers import delete_unnamed
+from retinue.base.leftovers import delete_unfinished, delete_unnamed
 from retinue.base.storage import Storage
 from retinue.catalog.tables import Version
 from retinue.vision.builtin import builtin_packages
@@ -66,6 +66,11 @@ class Shelf:
                 f"{FOLDER}/{version_id}/{name}", _chunks(package.folder / name), max_bytes=LARGEST_FILE
             )
         return names
+
+    def sweep(self) -> None:
+        """What processes were fetching or making when they were killed."""
+        delete_unfinished(self._folder, "**/.fetching-*")
+        delete_unfinished(self._folder, "**/.building-*")
 
     async def _fetch(self, version: Version, place: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
