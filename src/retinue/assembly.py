@@ -366,7 +366,7 @@ def _road(house: House, eye: Engine, catalog: Catalog | None = None) -> Road:
 
 
 def uploads_of(house: House) -> Uploads:
-    return Uploads(house.database, house.storage, Quota(), house.clock, _incoming(house))
+    return Uploads(house.database, house.storage, _quota(house), house.clock, _incoming(house))
 
 
 def sender_of(house: House) -> Sender:
@@ -386,7 +386,11 @@ def sender_of(house: House) -> Sender:
 def importer_of(house: House) -> Importer:
     """What takes files into datasets."""
     prices = prices_of(house.settings)
-    return Importer(house.database, house.storage, prices, Quota(), house.clock, _incoming(house))
+    return Importer(house.database, house.storage, prices, _quota(house), house.clock, _incoming(house))
+
+
+def _quota(house: House) -> Quota:
+    return Quota(house.settings.user_storage_mib << 20, house.settings.user_files)
 
 
 def _incoming(house: House) -> Path:

@@ -192,7 +192,7 @@ class TestRoom:
         assert used(house, ada) == (13 << 30, 2)
 
     async def test_the_number_of_files_counts_too(self, ada: Person, house: assembly.House) -> None:
-        limits = Quota(max_files=2)
+        limits = Quota(max_bytes=1 << 20, max_files=2)
 
         def take(now: Transaction) -> None:
             limits.take(now, ada.user.id, size_bytes=1, files=2)

@@ -121,6 +121,11 @@ class Settings(BaseSettings):
         Decimal("10.00"), description="Available credits below which credits.low is told; 0 tells nobody."
     )
 
+    user_storage_mib: int = Field(
+        20_480, ge=1, description="MiB that the datasets and unfinished uploads of one person may take."
+    )
+    user_files: int = Field(500_000, ge=1, description="How many files they may be.")
+
     webhook_allow: CommaList = Field(
         default_factory=list,
         description="Networks that webhooks may reach besides public ones, comma-separated; empty: none.",

@@ -16,8 +16,8 @@ class QuotaExceeded(TooLarge):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    max_bytes: int = 20 << 30
-    max_files: int = 500_000
+    max_bytes: int
+    max_files: int
 
     def take(self, now: Transaction, user_id: str, *, size_bytes: int, files: int) -> None:
         """Refused when there is less room than that; given back with `give_back`."""
