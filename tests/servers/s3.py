@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -38,6 +38,7 @@ class S3Server:
     prefix: str = ""
     is_real: bool = True
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    start: Callable[[], None] = lambda: None
     _count: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -50,7 +51,7 @@ class S3Server:
         return f"s3://{self.bucket}/{place}?{urlencode({'endpoint': self.endpoint})}"
 
     def kill(self) -> None:
-        """The store is gone; only for a store of the test's own."""
+        """The store is gone until `start()`, which finds its files again; only for a store of the test's own."""
         for process in self.processes:
             kill(process)
 
@@ -84,13 +85,9 @@ def own_swift() -> Iterator[S3Server]:
         _write_swift_configuration(folder, ports)
         _build_rings(programs, folder, ports)
         server = S3Server(f"http://127.0.0.1:{ports['proxy']}", KEY, SECRET, "retinue")
+        server.start = partial(_start_all_of_swift, server, programs, folder, ports)
         try:
-            for name in ports:
-                server.processes.append(_start_swift(programs, folder, name))
-            # All four: a proxy that once met a closed port avoids that server for a while.
-            for process, (name, port) in zip(server.processes, ports.items(), strict=True):
-                log, title = folder / f"{name}.log", f"Swift's {name} server"
-                wait_until(partial(_listens, port), process=process, log=log, name=title, patience_s=PATIENCE_S)
+            server.start()
             _create_bucket(server)
             yield server
         finally:
@@ -209,6 +206,18 @@ def _build_rings(programs: Path, folder: Path, ports: dict[str, int]) -> None:
     )
     if built.returncode != 0:
         raise ServerDidNotStart(f"Swift's rings could not be built:\n{built.stderr[-2000:]}")
+
+
+def _start_all_of_swift(server: S3Server, programs: Path, folder: Path, ports: dict[str, int]) -> None:
+    """The proxy last: one that once met a closed port avoids that server for a minute."""
+    stores = [name for name in ports if name != "proxy"]
+    server.processes.clear()
+    for names in (stores, ["proxy"]):
+        started = {name: _start_swift(programs, folder, name) for name in names}
+        server.processes += started.values()
+        for name, process in started.items():
+            log, title = folder / f"{name}.log", f"Swift's {name} server"
+            wait_until(partial(_listens, ports[name]), process=process, log=log, name=title, patience_s=PATIENCE_S)
 
 
 def _start_swift(programs: Path, folder: Path, name: str) -> subprocess.Popen[bytes]:
