@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 from tests.accounts.people import PASSWORD
 
@@ -20,6 +20,8 @@ ARTEFACTS = Path(__file__).parents[3] / "artefacts"
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 360, "height": 760}
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+PATIENCE_MS = 120_000.0  # a condition that comes at all comes much sooner; a crowded machine may take its time
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def chromium() -> str | None:
@@ -57,6 +59,11 @@ class Looker:
     def goto(self, path: str) -> None:
         self.page.goto(self.address + path)
 
+    def follow(self, link: Locator) -> None:
+        """To where it leads, with that page's scripts at work: what is pressed before they listen is lost."""
+        with self.page.expect_navigation():
+            link.click()
+
     def sign_in(self, email: str, password: str = PASSWORD) -> None:
         self.goto("/login")
         self.page.get_by_label("E-mail").fill(email)
@@ -67,6 +74,7 @@ class Looker:
     def photograph(self, name: str) -> None:
         """Light, dark and on a phone, and what axe has to say about it in both themes."""
         ARTEFACTS.mkdir(exist_ok=True)
+        self.page.wait_for_load_state()
         for theme in ("light", "dark"):
             self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             self.page.screenshot(path=ARTEFACTS / f"{name}-{theme}.png", full_page=True)
@@ -87,6 +95,7 @@ class Looker:
 
 
 def open_window(context: BrowserContext, address: str) -> Looker:
+    context.set_default_timeout(PATIENCE_MS)
     looker = Looker(context.new_page(), address)
     home = urlsplit(address).netloc
 

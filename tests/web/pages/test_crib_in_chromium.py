@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from bench.server import Served
 from tests.toolkits.scenes import LAST, bench
@@ -36,36 +37,37 @@ def test_a_kit_goes_out_and_comes_back_without_a_tool(looker: Looker, server: Se
     somebody(server, "E-7")
     looker.goto("/crib")
     looker.photograph("crib")
-    page.get_by_role("link", name="Hand toolkit").click()
+    looker.follow(page.get_by_role("link", name="Hand toolkit"))
     looker.photograph("crib-issue")
     page.get_by_label("From a file").set_input_files(pictures / "broken.jpg")
     page.get_by_text("This file is no picture").wait_for()
     page.get_by_label("From a file").set_input_files(pictures / "all.png")
     page.get_by_role("heading", name="Complete").wait_for()
-    assert page.locator(".check-row[data-state=present]").count() == 11
-    assert page.locator(".overlay .box").count() == 11
+    expect(page.locator(".check-row[data-state=present]")).to_have_count(11)
+    expect(page.locator(".overlay .box")).to_have_count(11)
     page.get_by_label("To whom").fill("E-7")
     page.get_by_label("Place").fill("Bay 3")
     looker.photograph("crib-issue-complete")
     page.get_by_role("button", name="Refuse").click()
     page.get_by_text("Say why the kit is refused").wait_for()
-    page.get_by_label("Place").press("Enter")  # confirms, and does not refuse
+    with page.expect_navigation():
+        page.get_by_label("Place").press("Enter")  # confirms, and does not refuse
     page.get_by_role("heading", name="Handed out").wait_for()
     looker.photograph("crib-receipt")
     page.keyboard.press("Enter")
     page.wait_for_url("**/crib")
 
-    page.get_by_role("link", name="Hand toolkit").click()
+    looker.follow(page.get_by_role("link", name="Hand toolkit"))
     page.get_by_label("Take a picture").set_input_files(pictures / "one-gone.png")
     page.get_by_role("heading", name="Stop: 1 tool is missing").wait_for()
-    assert GONE in (page.locator("#verdict").text_content() or "")
-    assert page.get_by_label("From whom").input_value() == "E-7"
-    assert page.get_by_label("Place").input_value() == "Bay 3"
+    expect(page.locator("#verdict")).to_contain_text(GONE)
+    expect(page.get_by_label("From whom")).to_have_value("E-7")
+    expect(page.get_by_label("Place")).to_have_value("Bay 3")
     first = page.locator(".check-row").first
-    assert first.get_attribute("data-state") == "missing"
-    assert page.evaluate("document.activeElement.id") == "keep-looking"  # Enter signs nothing away
+    expect(first).to_have_attribute("data-state", "missing")
+    expect(page.locator("#keep-looking")).to_be_focused()  # Enter signs nothing away
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "camera"
+    expect(page.locator("#camera")).to_be_focused()
     looker.photograph("crib-return-missing")
     first.get_by_role("button", name="It is here").click()
     page.get_by_role("heading", name="Complete").wait_for()
@@ -73,20 +75,20 @@ def test_a_kit_goes_out_and_comes_back_without_a_tool(looker: Looker, server: Se
     page.get_by_role("heading", name="Stop: 1 tool is missing").wait_for()
     page.get_by_label("Signed by").fill("Root")
     page.get_by_role("button", name="Sign as incomplete").click()
-    assert page.evaluate("document.activeElement.id") == "reason"  # nothing is signed without one
+    expect(page.locator("#reason")).to_be_focused()  # nothing is signed without one
     page.get_by_label("Reason").fill("left at aircraft 12")
     page.get_by_role("button", name="Sign as incomplete").click()
     page.get_by_role("heading", name="Back, incomplete").wait_for()
     page.get_by_text("left at aircraft 12").first.wait_for()
     looker.photograph("crib-receipt-incomplete")
 
-    page.get_by_role("link", name="Its page").click()
+    looker.follow(page.get_by_role("link", name="Its page"))
     page.get_by_text("1 tool is missing").wait_for()
-    assert page.locator("figure img").count() == 2  # at return and at issue, side by side
+    expect(page.locator("figure img")).to_have_count(2)  # at return and at issue, side by side
     looker.photograph("loan")
-    page.get_by_role("link", name=GONE).first.click()
+    looker.follow(page.get_by_role("link", name=GONE).first)
     page.get_by_role("heading", name="Where it has been").wait_for()
-    assert page.locator("#history tr").count() == 2
+    expect(page.locator("#history tr")).to_have_count(2)
     looker.photograph("tool")
     looker.goto("/loans?status=incomplete")
     page.get_by_role("link", name="Hand toolkit", exact=True).wait_for()
@@ -110,9 +112,9 @@ def test_what_lies_beside_is_told_and_a_model_that_is_off_stops_nobody(
     looker.expect(404, 409, 503)
     page.get_by_label("From a file").set_input_files(pictures / "one-gone.png")
     page.get_by_text("or check the kit by hand").wait_for()
-    assert not page.get_by_role("button", name="All are here").is_visible()
+    expect(page.get_by_role("button", name="All are here")).to_be_hidden()
     looker.photograph("crib-model-off")
-    assert page.evaluate("document.activeElement.id") == "by-hand"
+    expect(page.locator("#by-hand")).to_be_focused()
     page.keyboard.press("Enter")
     for tool in ("Pliers", "Safety-wire pliers"):
         page.get_by_role("button", name=f"It is here: {tool}", exact=True).click()
@@ -137,6 +139,7 @@ def test_a_new_kit_is_filled_and_handed_out_by_keyboard_alone(looker: Looker, pi
     page.get_by_role("textbox", name="Name", exact=True).fill("Bay <b>4</b>")
     page.get_by_role("button", name="Make it").click()
     page.get_by_role("heading", name="Bay <b>4</b>").wait_for()
+    page.wait_for_load_state()
     for name in ("Hammer", "Saw"):
         page.get_by_label("Add a tool").select_option(label=name)
         page.get_by_role("button", name="Add", exact=True).click()
@@ -151,11 +154,11 @@ def test_a_new_kit_is_filled_and_handed_out_by_keyboard_alone(looker: Looker, pi
 
     looker.goto("/crib")
     page.keyboard.type("bay")
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="By hand").wait_for()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     page.get_by_role("button", name="By hand").focus()
     page.keyboard.press("Enter")
-    assert page.get_by_role("button", name="Hand it out").is_disabled()  # nobody has looked yet
+    expect(page.get_by_role("button", name="Hand it out")).to_be_disabled()  # nobody has looked yet
     looker.photograph("crib-by-hand")
     page.get_by_role("button", name="One more: Hammer").focus()
     page.keyboard.press("Enter")
@@ -163,14 +166,15 @@ def test_a_new_kit_is_filled_and_handed_out_by_keyboard_alone(looker: Looker, pi
     page.get_by_role("button", name="It is here: Saw").focus()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Complete").wait_for()
-    assert page.evaluate("document.activeElement.id") == "confirm"
+    expect(page.locator("#confirm")).to_be_focused()
     page.keyboard.press("Escape")
     page.get_by_text("Lay every tool out").wait_for()
     page.get_by_role("button", name="By hand").focus()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="All are here").focus()
     page.keyboard.press("Enter")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     page.get_by_role("heading", name="Handed out").wait_for()
     page.keyboard.press("Escape")
     page.wait_for_url("**/crib")

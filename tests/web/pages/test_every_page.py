@@ -132,7 +132,7 @@ async def test_few_pictures_are_opened_at_the_same_time(
 
     monkeypatch.setattr(house.storage, "get", slowly)
     asked = [asyncio.create_task(ada.get(path)) for path in (f"/thumbs/{image_id}", part) for _ in range(6)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while fetched < 4:
             await asyncio.wait(asked, timeout=0.01)
         for _ in range(3):

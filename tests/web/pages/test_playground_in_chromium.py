@@ -2,11 +2,13 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import CDPSession, expect
 
 from bench.server import Served
 from tests.pictures import photograph
@@ -51,6 +53,7 @@ def test_boxes_are_filtered_in_the_browser(looker: Looker) -> None:
     page.on("request", lambda request: asked.append(request.url))
     before = page.locator("#table tbody tr").count()
     page.get_by_label("Confidence").fill("0.8")
+    expect(page.locator("#table tbody tr")).not_to_have_count(before)
     assert page.locator("#table tbody tr").count() < before
     page.locator(".class-row input").first.uncheck()
     shown = json.loads(page.locator("#code-json").text_content() or "")
@@ -59,11 +62,11 @@ def test_boxes_are_filtered_in_the_browser(looker: Looker) -> None:
 
 
 def test_five_thousand_boxes_stay_usable(looker: Looker) -> None:
-    """Drawn by the page's own viewer; an interaction takes less than 100 ms."""
+    """Drawn by the page's own viewer; an interaction takes less than 100 ms of the page's thread."""
     page = looker.page
     page.get_by_role("button", name="Tools").click()
     page.get_by_role("heading", name="objects").wait_for()
-    took_ms = page.evaluate(
+    page.evaluate(
         """async () => {
           const {Viewer} = await import(document.body.dataset.static + "/viewer.js");
           const viewer = new Viewer(document.querySelector("#stage"), document.querySelector("#canvas"));
@@ -72,16 +75,23 @@ def test_five_thousand_boxes_stay_usable(looker: Looker) -> None:
             number: at + 1, box: [(at % 100) * 40, Math.floor(at / 100) * 60, 35, 55]}));
           const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
           viewer.setItems(items); await painted();
-          const times = [];
-          for (let at = 0; at < 10; at++) {
-            const began = performance.now();
-            viewer.zoomBy(1.2); await painted();
-            times.push(performance.now() - began);
-          }
-          return times.sort((a, b) => a - b)[5];
+          window.zoom = async () => { viewer.zoomBy(1.2); await painted(); };
         }"""
     )
-    assert took_ms < 100
+    thread = page.context.new_cdp_session(page)
+    thread.send("Performance.enable", {"timeDomain": "threadTicks"})  # what others take of the machine is not counted
+    took_s = []
+    for _ in range(10):
+        before = busy_s(thread)
+        page.evaluate("window.zoom()")
+        took_s.append(busy_s(thread) - before)
+    assert 0 < statistics.median(took_s) < 0.1
+
+
+def busy_s(thread: CDPSession) -> float:
+    """What the page's thread has worked so far."""
+    told = {one["name"]: one["value"] for one in thread.send("Performance.getMetrics")["metrics"]}
+    return float(told["TaskDuration"])
 
 
 def test_the_keyboard_is_enough(looker: Looker) -> None:
@@ -90,10 +100,10 @@ def test_the_keyboard_is_enough(looker: Looker) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="espresso").wait_for()
     page.keyboard.press("j")
-    assert page.get_by_role("radio", name="JSON").is_checked()
+    expect(page.get_by_role("radio", name="JSON")).to_be_checked()
     page.locator("#stage").focus()
     page.keyboard.press("?")
     page.get_by_role("heading", name="Keyboard shortcuts").wait_for()
     looker.photograph("shortcuts")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.id") == "stage"
+    expect(page.locator("#stage")).to_be_focused()

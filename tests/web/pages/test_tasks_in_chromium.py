@@ -2,20 +2,26 @@
 
 import io
 import re
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Page, expect
 
 from bench.server import PASSWORD, Served
 from tests.pictures import drawn, mask, photograph
 from tests.vision.colour_models import colour_model
-from tests.web.pages.looking import Looker
+from tests.web.pages.looking import PATIENCE_MS, Looker
 
 pytestmark = pytest.mark.slow
 WIDTH, HEIGHT = 96, 72
 SCRIPTED = "<img src=x onerror=alert(1)>"
+KEPT_BYTES = """async () => {
+  const {kept} = await import(document.body.dataset.static + "/keeping.js");
+  return (await kept("painting"))?.mask.size;
+}"""
 
 
 @pytest.fixture
@@ -45,21 +51,21 @@ def test_files_become_a_dataset_and_a_finished_job(looker: Looker, files: Path) 
     page.locator("[data-count=accepted]", has_text="14").wait_for()
     page.locator("[data-count=rejected]", has_text=re.compile("^2$")).wait_for()
     looker.photograph("dataset-upload")
-    page.get_by_role("link", name="Show the new items").click()
+    looker.follow(page.get_by_role("link", name="Show the new items"))
     page.locator("#items .thumb input").nth(1).check()
     page.locator("#show-masks").check()
     looker.photograph("dataset")
-    page.get_by_role("link", name="Run a job").first.click()
+    looker.follow(page.get_by_role("link", name="Run a job").first)
     page.get_by_role("button", name="Start for 38.50 credits").wait_for()
     looker.photograph("new-job")
     page.get_by_role("button", name="Start for 38.50 credits").click()
     page.wait_for_url("**/jobs/0*")
     page.reload()
-    page.locator("[data-status=COMPLETED]").wait_for(timeout=60_000)
+    page.locator("[data-status=COMPLETED]").wait_for()
     page.locator("#latest .thumb").nth(13).wait_for()
     page.locator("[data-running]").wait_for(state="hidden")
-    assert page.locator("#latest .thumb").count() == 14
-    assert page.locator("#cost").text_content() == "38.50"
+    expect(page.locator("#latest .thumb")).to_have_count(14)
+    expect(page.locator("#cost")).to_have_text("38.50")
     looker.photograph("job")
     looker.goto("/jobs")
     looker.photograph("jobs")
@@ -72,6 +78,7 @@ def test_something_is_painted_over_and_filled(looker: Looker, tmp_path: Path) ->
     (tmp_path / "chelsea.jpg").write_bytes(photograph("chelsea"))
     looker.goto("/inpaint")
     page.get_by_label("Choose a picture").set_input_files(tmp_path / "chelsea.jpg")
+    page.get_by_text("chelsea.jpg, 451 × 300").wait_for()  # nothing can be painted before the picture is there
     stage = page.locator("#stage")
     box = stage.bounding_box()
     assert box is not None
@@ -82,27 +89,42 @@ def test_something_is_painted_over_and_filled(looker: Looker, tmp_path: Path) ->
         page.mouse.move(x + 80, y + 30, steps=8)
         page.mouse.up()
         y += 60
-    painted = page.locator("#covered").text_content()
+    covered = page.locator("#covered")
+    painted = covered.text_content() or ""
     page.get_by_role("button", name="Undo").click()
-    assert page.locator("#covered").text_content() != painted
+    expect(covered).not_to_have_text(painted)
     page.get_by_role("button", name="Redo").click()
-    assert page.locator("#covered").text_content() == painted
-    page.wait_for_function("indexedDB.databases().then((all) => all.length > 0)")
-    page.wait_for_timeout(600)  # what is kept for a reload is written half a second after the stroke
+    expect(covered).to_have_text(painted)
+    mask = downloaded_mask(page)
+    with Image.open(mask) as picture:
+        assert picture.size == (451, 300)
+    wait_until_kept(page, mask)  # which is a moment after the stroke
     page.reload()
-    page.get_by_text(str(painted)).wait_for()
+    expect(covered).to_have_text(painted)
     looker.photograph("painter")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download the mask").click()
-    with Image.open(download.value.path()) as kept:
-        assert kept.size == (451, 300)
+    with Image.open(mask) as before, Image.open(downloaded_mask(page)) as after:
+        assert before.tobytes() == after.tobytes()
     page.get_by_role("button", name="Fill the painted part").click()
     page.get_by_role("heading", name="Result").wait_for()
     page.get_by_label("Before, after").fill("50")
     looker.photograph("painter-result")
-    page.get_by_role("link", name="Its page").click()
+    looker.follow(page.get_by_role("link", name="Its page"))
     page.get_by_label("Before, after").wait_for()
     looker.photograph("prediction-inpaint")
+
+
+def downloaded_mask(page: Page) -> Path:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the mask").click()
+    return Path(download.value.path())
+
+
+def wait_until_kept(page: Page, mask: Path) -> None:
+    """For the next load, in the browser's own database."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while page.evaluate(KEPT_BYTES) != mask.stat().st_size:
+        assert time.monotonic() < deadline, "the mask is not kept"
+        page.wait_for_timeout(20)
 
 
 def test_the_keyboard_paints_too(looker: Looker, tmp_path: Path) -> None:
@@ -110,13 +132,15 @@ def test_the_keyboard_paints_too(looker: Looker, tmp_path: Path) -> None:
     (tmp_path / "coffee.jpg").write_bytes(photograph("coffee"))
     looker.goto("/inpaint")
     page.get_by_label("Choose a picture").set_input_files(tmp_path / "coffee.jpg")
+    page.get_by_text("coffee.jpg, ").wait_for()
     page.locator("#stage").focus()
     for key in ("Enter", "ArrowRight", "ArrowRight", "Enter"):
         page.keyboard.press(key)
-    covered = page.locator("#covered").text_content() or ""
-    assert "is painted" in covered
+    covered = page.locator("#covered")
+    expect(covered).to_contain_text("is painted")
+    painted = covered.text_content() or ""
     page.keyboard.press("Control+z")
-    assert page.locator("#covered").text_content() != covered
+    expect(covered).not_to_have_text(painted)
 
 
 def test_history_finds_it_again_and_takes_a_verdict(looker: Looker) -> None:
@@ -125,16 +149,16 @@ def test_history_finds_it_again_and_takes_a_verdict(looker: Looker) -> None:
     page.get_by_role("heading", name="espresso").wait_for()
     looker.goto("/history?label=espresso")
     looker.photograph("history")
-    page.locator("#predictions a").first.click()
+    looker.follow(page.locator("#predictions a").first)
     page.get_by_role("heading", name="espresso").wait_for()
     page.locator("#stage-empty").wait_for(state="hidden")
     page.keyboard.press("y")
     page.get_by_text("it is noted").wait_for()
     looker.photograph("prediction")
     page.reload()
-    assert page.locator("#verdict-yes").get_attribute("aria-pressed") == "true"
+    expect(page.locator("#verdict-yes")).to_have_attribute("aria-pressed", "true")
     looker.goto("/history?feedback=right")
-    assert page.locator("#predictions a").count() >= 1
+    page.locator("#predictions a").first.wait_for()
 
 
 def test_a_key_is_made_shown_once_and_revoked(looker: Looker, server: Served) -> None:
@@ -167,7 +191,8 @@ def test_a_webhook_is_made_and_tested(looker: Looker) -> None:
     page.get_by_label("Address", exact=True).fill("http://127.0.0.1:9999/hook")
     page.get_by_role("button", name="Make the webhook").click()
     page.get_by_role("heading", name="The secret that signs").wait_for()
-    page.get_by_role("button", name="I have it").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="I have it").click()
     page.get_by_role("button", name="Test").click()
     page.get_by_role("rowheader", name="webhook.test").wait_for()
     looker.photograph("webhooks")
@@ -219,6 +244,7 @@ def test_a_model_is_added_activated_and_rolled_back(looker: Looker, tmp_path: Pa
     page.get_by_label("Input size").fill("8x8")
     page.get_by_role("button", name="Try it and add it").click()
     page.get_by_role("heading", name="Version 2").wait_for()
+    page.wait_for_load_state()
     for verb, number in (("Activate", 2), ("Roll back to it", 1)):
         page.get_by_role("button", name=verb, exact=True).first.click()
         page.get_by_label("Reason").locator("visible=true").fill("a test")
