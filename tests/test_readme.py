@@ -43,13 +43,13 @@ def address(folder: Path, environment: dict[str, str]) -> Iterator[str]:
             [BIN / "retinue", "up", "--port", "0"], env=environment, cwd=folder, stdout=out, stderr=out
         )
     try:
-        wait_until(lambda: "serves on" in log.read_text(), process=server, log=log, name="server", patience_s=90)
+        wait_until(lambda: "serves on" in log.read_text(), process=server, log=log, name="server", patience_s=240)
         greeted = re.search(r"serves on (http://\S+)", log.read_text())
         assert greeted is not None
         yield greeted[1]
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(60)
 
 
 def block(beginning: str) -> str:
@@ -73,7 +73,7 @@ class TestAStranger:
                 input=typed,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=300,
                 check=False,
             )
             assert done.returncode == 0, done.stderr

@@ -86,11 +86,11 @@ def test_an_installed_wheel_starts_and_answers(installed: Path, tmp_path: Path) 
             [installed / "bin" / "retinue", "up", "--port", "0"], env=environment, cwd=tmp_path, stdout=out, stderr=out
         )
     try:
-        wait_until(lambda: "serves on" in log.read_text(), process=server, log=log, name="server", patience_s=90)
+        wait_until(lambda: "serves on" in log.read_text(), process=server, log=log, name="server", patience_s=240)
         greeted = re.search(r"serves on (http://\S+)", log.read_text())
         assert greeted is not None
         address = greeted[1]
-        with httpx2.Client(base_url=address, timeout=60) as http:
+        with httpx2.Client(base_url=address, timeout=240) as http:
             form = {"username": "ann@example.com", "password": "marmalade-tractor-9"}
             token = http.post("/api/v1/token", data=form).json()["access_token"]
             headers = {"Authorization": f"Bearer {token}"}
@@ -100,4 +100,4 @@ def test_an_installed_wheel_starts_and_answers(installed: Path, tmp_path: Path) 
             assert json.loads(http.get("/health").text)["status"] == "ok"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(60)

@@ -1,6 +1,6 @@
 """A stranger's guesses get slow; the person whose account it is gets in."""
 
-import time
+import asyncio
 
 import httpx2
 import pytest
@@ -38,9 +38,8 @@ class TestGuessing:
         for number in range(98):
             await log_in(http, "ada@example.com", f"guess number {number}")
         assert (await log_in(http, "ada@example.com", PASSWORD)).status_code == 429
-        started = time.monotonic()
-        assert (await log_in(from_elsewhere, "ada@example.com", PASSWORD)).status_code == 200
-        assert time.monotonic() - started < 5
+        async with asyncio.timeout(60):
+            assert (await log_in(from_elsewhere, "ada@example.com", PASSWORD)).status_code == 200
 
     async def test_success_forgives_what_was_mistyped(self, http: httpx2.AsyncClient, ada: Person) -> None:
         for _ in range(3):
@@ -68,13 +67,14 @@ class TestWaiting:
         assert waits == [0] * 5 + [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
 
     async def test_an_account_under_attack_is_slow_for_strangers_only(self) -> None:
-        guessing = Guessing(Rates(), slow_s=0.2)
+        guessing = Guessing(Rates(), slow_s=3600)
         for _ in range(50):
             await guessing.failed("ada")
-        for is_known, is_slow in ((True, False), (False, True)):
-            started = time.monotonic()
-            await guessing.admit("ada", f"192.0.2.{is_known}", is_known_address=is_known)
-            assert (time.monotonic() - started >= 0.2) == is_slow
+        async with asyncio.timeout(60):
+            await guessing.admit("ada", "192.0.2.1", is_known_address=True)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await guessing.admit("ada", "192.0.2.2", is_known_address=False)
 
 
 async def test_asking_and_guessing_are_known_devices(house: assembly.House, ada: Person) -> None:

@@ -78,10 +78,10 @@ class TestWriting:
 
         def slow(_now: Transaction) -> None:
             held.set()
-            let_go.wait(5)
+            let_go.wait(60)
 
         first = asyncio.create_task(database.write(slow))
-        await asyncio.to_thread(held.wait, 5)
+        await asyncio.to_thread(held.wait, 60)
         gone = asyncio.create_task(database.write(lambda now: now.execute(write("gone"))))
         stays = asyncio.create_task(database.write(lambda now: now.execute(write("stays"))))
         await asyncio.sleep(0)
@@ -98,7 +98,7 @@ class TestWriting:
 
         def slow(now: Transaction) -> str:
             held.set()
-            let_go.wait(5)
+            let_go.wait(60)
             now.execute(write("kept"))
             return "answer"
 
@@ -114,7 +114,7 @@ class TestWriting:
 
         inside: list[asyncio.Timeout] = []
         called = asyncio.create_task(in_time())
-        await asyncio.to_thread(held.wait, 5)
+        await asyncio.to_thread(held.wait, 60)
         inside[0].reschedule(asyncio.get_running_loop().time() - 1)
         await asyncio.sleep(0)
         assert called.cancelling()
@@ -129,11 +129,11 @@ class TestWriting:
 
         def refused(_now: Transaction) -> None:
             held.set()
-            let_go.wait(5)
+            let_go.wait(60)
             raise Refused
 
         caller = asyncio.create_task(database.write(refused))
-        await asyncio.to_thread(held.wait, 5)
+        await asyncio.to_thread(held.wait, 60)
         caller.cancel()
         let_go.set()
         with pytest.raises(asyncio.CancelledError):
@@ -156,11 +156,11 @@ class TestReading:
         def twice(now: Transaction) -> tuple[int, int]:
             first = len(words_in(now))
             seen.set()
-            written.wait(5)
+            written.wait(60)
             return first, len(words_in(now))
 
         reading = asyncio.create_task(database.read(twice))
-        await asyncio.to_thread(seen.wait, 5)
+        await asyncio.to_thread(seen.wait, 60)
         await database.write(lambda now: now.execute(write("after")))
         written.set()
         assert await reading == (1, 1)

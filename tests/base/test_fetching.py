@@ -388,7 +388,7 @@ class TestABadReceiver:
             started = time.monotonic()
             with pytest.raises(FetchFailed):
                 await Fetcher(allow=LOOPBACK).fetch(receiver.url("127.0.0.1"), within_s=0.3)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30  # the slow one would take a hundred seconds, the silent one for ever
 
     async def test_that_is_not_there_fails_alike(self) -> None:
         v4, v6 = sockets_of_one_port()

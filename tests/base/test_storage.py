@@ -431,7 +431,7 @@ class TestS3:
         started = time.monotonic()
         outcomes = await asyncio.gather(*verbs, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * len(verbs)
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
 
     async def test_a_bucket_that_is_not_there_is_unavailable_not_missing(
         self, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
@@ -458,7 +458,7 @@ class TestPieces:
 
 def fetch(link: str) -> tuple[int, dict[str, str], bytes]:
     try:
-        with urllib.request.urlopen(link, timeout=10) as answer:
+        with urllib.request.urlopen(link, timeout=60) as answer:
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as refused:
         with refused:

@@ -9,7 +9,7 @@ import httpx2
 from tests.client.judge import Judge, Judged
 
 Break = tuple[str, int, str]  # the operation's method, its how-manyeth request, and when: before, midway or after
-MOST_TALK_S = 20.0
+MOST_TALK_S = 120.0
 
 
 class Broken(httpx2.SyncByteStream):

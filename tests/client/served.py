@@ -18,7 +18,7 @@ from retinue.web.serving import Server
 from tests.accounts.people import Person, add_person, with_key
 from tests.servers.processes import free_port
 
-PATIENCE_S = 30.0
+PATIENCE_S = 240.0
 
 
 @dataclass

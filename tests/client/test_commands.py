@@ -201,7 +201,7 @@ class TestJobs:
             assert process.stdout is not None
             assert process.stdout.readline() == "watching\n"
             process.send_signal(signal.SIGINT)
-            _, words = process.communicate(timeout=60)
+            _, words = process.communicate(timeout=240)
             assert (process.returncode, bool(re.search(f"retinue job watch {job.id}", words))) == (130, True), words
             assert job.status().status in {"PENDING", "RUNNING"}
             job.abort()

@@ -33,7 +33,7 @@ async def test_priced_ordered_watched_and_read(later: AsyncClient, archive: Path
     assert (quote.items, quote.price, job.told and job.told.held) == (31, 85.25, 85.25)
     seen: list[Status] = []
     ended, results = await asyncio.gather(
-        job.wait(patience_s=60, on_status=seen.append), _all_of(job.results(follow=True))
+        job.wait(patience_s=240, on_status=seen.append), _all_of(job.results(follow=True))
     )
     assert (ended.status, ended.done, ended.cost) == ("COMPLETED", 31, 85.25)
     assert (seen[-1].progress, seen[-1].is_over) == (100, True)
@@ -55,7 +55,7 @@ def test_a_line_that_breaks_while_waiting_is_taken_up_again(
     with Client(server.address, key=new_key(), transport=line, tries=Tries(most=1)) as client:
         client.datasets.create("kit")
         client.datasets.add("kit", drawn(1))
-        ended = client.jobs.start("kit").wait(patience_s=60)
+        ended = client.jobs.start("kit").wait(patience_s=240)
     assert (ended.status, ended.done) == ("COMPLETED", 1)
 
 
@@ -72,7 +72,7 @@ def test_a_server_that_is_started_anew_is_waited_for(own_server: Served) -> None
         client.datasets.create("kit")
         client.datasets.add("kit", zipped(*((f"{n}.jpg", drawn(n)) for n in range(5))))
         job = client.jobs.start("kit", parameters={"explain": {"method": "occlusion"}})
-        ended = job.wait(patience_s=120, on_status=restart)
+        ended = job.wait(patience_s=240, on_status=restart)
         hands[0].join()
         assert (ended.status, ended.done, ended.cost) == ("COMPLETED", 5, 13.75)
 
@@ -84,7 +84,7 @@ def test_patience_ends_and_the_job_goes_on(client: Client, archive: Path) -> Non
     with pytest.raises(NotYet, match=job.id):
         job.wait(patience_s=0)
     job.abort()
-    ended = client.jobs.at(job.id).wait(patience_s=60)
+    ended = client.jobs.at(job.id).wait(patience_s=240)
     assert ended.status == "ABORTED"
     assert ended.cost == 2.75 * ended.done
 
@@ -100,7 +100,7 @@ def test_patience_ends_while_the_stream_still_talks(
         with pytest.raises(NotYet):
             job.wait(patience_s=1)
         job.abort()
-        assert job.wait(patience_s=60).is_over
+        assert job.wait(patience_s=240).is_over
 
 
 def test_results_as_pycocotools_reads_them(client: Client, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_results_as_pycocotools_reads_them(client: Client, tmp_path: Path) -> No
     client.datasets.create("tools")
     client.datasets.add("tools", drawn(1, width=320, height=320))
     job = client.jobs.start("tools", model="toolbox", parameters={"confidence": 0.0})
-    assert job.wait(patience_s=60).status == "COMPLETED"
+    assert job.wait(patience_s=240).status == "COMPLETED"
     read = COCO()
     read.dataset = job.coco()
     read.createIndex()

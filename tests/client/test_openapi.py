@@ -125,7 +125,7 @@ def a_dataset_and_a_job(call: Caller, client: Client, folder: Path) -> None:
     assert call(client.jobs, "price", "kit", parameters={"top_k": 1}).items == 2
     job = call(client.jobs, "start", "kit", parameters={"top_k": 1}, filter={"group": "left"}, priority=1)
     call(job, "status")
-    assert call(job, "wait", patience_s=60).status == "COMPLETED"
+    assert call(job, "wait", patience_s=240).status == "COMPLETED"
     call(job, "get")
     assert [one.index for one in call(job, "results", follow=True)] == [0]
     assert (call(job, "failures"), call(job, "videos")) == ([], [])

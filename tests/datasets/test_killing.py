@@ -65,7 +65,7 @@ class Place:
             },
         )
         try:
-            wait_until(lambda: "serves on" in log.read_text(), process=process, log=log, name="server", patience_s=90)
+            wait_until(lambda: "serves on" in log.read_text(), process=process, log=log, name="server", patience_s=240)
             found = re.search(r"serves on (http://\S+)", log.read_text())
             assert found is not None
             yield found[1]
@@ -104,7 +104,7 @@ async def died_answering(person: Person, kind: str) -> bool:
 async def asking(place: Place, failpoints: str = "") -> AsyncIterator[Person]:
     """The same person, asking a server that may die."""
     with place.serving(failpoints) as address:
-        async with httpx2.AsyncClient(base_url=address, timeout=60) as http:
+        async with httpx2.AsyncClient(base_url=address, timeout=240) as http:
             yield Person(http, place.person.user, place.person.credential)
 
 

@@ -48,7 +48,7 @@ async def shadowed(admin: Person, **shadow: Any) -> httpx2.Response:
 
 async def until(house: assembly.House, **outcomes: int) -> None:
     """So much shadow work has come to its end."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while {name: outcome(house, name) for name in outcomes} != outcomes:
             await asyncio.sleep(0.01)
             assert all(outcome(house, name) <= most for name, most in outcomes.items())

@@ -162,7 +162,7 @@ class TestRollingBack:
             while in_a_row < 8:  # those that were asked before may still come from the other one
                 in_a_row = in_a_row + 1 if await answered.get() == version else 0
 
-        async with asyncio.timeout(60), asyncio.TaskGroup() as callers:
+        async with asyncio.timeout(240), asyncio.TaskGroup() as callers:
             for _ in range(4):
                 callers.create_task(keep_asking())
             for _ in range(2):

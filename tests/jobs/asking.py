@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.accounts.people import Person
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 
 async def order(person: Person, **wanted: Any) -> dict[str, Any]:

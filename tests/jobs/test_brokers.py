@@ -38,7 +38,7 @@ def broker_url(request: pytest.FixtureRequest) -> str:
     return given
 
 
-async def until(is_so: Callable[[], bool], *, patience_s: float = 20) -> None:
+async def until(is_so: Callable[[], bool], *, patience_s: float = 120) -> None:
     deadline = time.monotonic() + patience_s
     while not is_so():
         assert time.monotonic() < deadline

@@ -29,7 +29,7 @@ from tests.servers.valkey import OwnValkey
 CHECKOUT = Path(__file__).parents[2]
 SECONDS = float(os.environ.get("RETINUE_CHAOS_SECONDS", "30"))
 LABOURERS, JOBS, CHUNKS = 3, 6, 120
-PATIENCE_S = 60
+PATIENCE_S = 240
 
 
 class Yard:

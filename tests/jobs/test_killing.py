@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from retinue.credits import ledger
+from retinue.web.serving import FINISH_S
 from tests.accounts.people import Person
 from tests.corpus.videos import film
 from tests.jobs.asking import results_of, until_over
@@ -173,8 +174,8 @@ async def test_a_stream_that_is_open_does_not_hold_up_a_server_that_stops(yard: 
             node.process.send_signal(signal.SIGTERM)
             async for _ in lines:
                 pass
-        await until_dead(node, patience_s=10)
-        assert time.monotonic() - began < 10
+        await until_dead(node)
+        assert time.monotonic() - began < FINISH_S / 2
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ async def overwrite(storage: Storage, key: str, harm: Callable[[bytes], bytes]) 
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -43,7 +43,7 @@ class Node:
         kill(self.process)
 
     def stop(self) -> int:
-        stop(self.process, patience_s=30)
+        stop(self.process, patience_s=60)
         return int(self.process.returncode)
 
 
@@ -106,7 +106,7 @@ class Yard:
         node = Node(name, process, log)
         self.nodes.append(node)
         sign = "takes" if command == "worker" else "serves on"
-        wait_until(lambda: sign in log.read_text(), process=process, log=log, name=name, patience_s=60)
+        wait_until(lambda: sign in log.read_text(), process=process, log=log, name=name, patience_s=240)
         if command != "worker":
             found = re.search(r"serves on (http://\S+)", log.read_text())
             assert found is not None
@@ -132,13 +132,13 @@ class Yard:
 
 
 @asynccontextmanager
-async def at(node: Node, person: Person, *, patience_s: float = 20) -> AsyncIterator[Person]:
+async def at(node: Node, person: Person, *, patience_s: float = 120) -> AsyncIterator[Person]:
     """The same person, asking that node."""
     async with httpx2.AsyncClient(base_url=node.address, timeout=patience_s) as http:
         yield Person(http, person.user, person.credential)
 
 
-async def until_dead(node: Node, *, patience_s: float = 30) -> None:
+async def until_dead(node: Node, *, patience_s: float = 120) -> None:
     deadline = time.monotonic() + patience_s
     while not node.has_died():
         assert time.monotonic() < deadline, f"{node.name} lives: {node.log.read_text()[-2000:]}"

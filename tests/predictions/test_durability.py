@@ -33,7 +33,7 @@ def folder(tmp_path: Path, builtin_models: Path) -> Path:
 
 def send(server: Served, token: str, key: str, picture: bytes) -> int:
     """The status, or 0 where the connection died."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg", "Idempotency-Key": key}
     try:
         connection.request("POST", PATH, picture, headers)
@@ -87,7 +87,7 @@ class TestKilled:
             token = server.rich_person("ada")
         with serving(folder, database_url=database_url, failpoints=f"{at}=kill") as server:
             assert send(server, token, "once", drawn(1)) == 0
-            server.process.wait(10)
+            server.process.wait(60)
         with looking_later(folder, database_url) as house:
             assert house.database.read_now(lambda now: verify(now, more=assembly.LEDGER_CHECKS.more)) == []
         with serving(folder, database_url=database_url) as server:
@@ -144,7 +144,7 @@ class TestCutConnections:
         writer.close()
 
     async def until_answered(self, server: Served, token: str, key: int) -> None:
-        deadline = asyncio.get_running_loop().time() + 60
+        deadline = asyncio.get_running_loop().time() + 240
         while await asyncio.to_thread(send, server, token, f"key-{key}", drawn(key)) != 200:
             assert asyncio.get_running_loop().time() < deadline, f"key {key} was never answered"
             await asyncio.sleep(0.05)

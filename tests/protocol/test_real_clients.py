@@ -23,7 +23,7 @@ MODELS: dict[str, tuple[onnx.ModelProto, dict[str, str]]] = {
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serving() as served, httpx2.Client(base_url=served.address, timeout=60) as http:
+    with serving() as served, httpx2.Client(base_url=served.address, timeout=240) as http:
         token = {"Authorization": f"Bearer {served.sign_in()}"}
         for name, (model, told) in MODELS.items():
             facts = {"name": name, "labels": "red\ngreen\nblue", **told}
@@ -37,7 +37,7 @@ def run(script: str, *arguments: str) -> None:
     python = environment_of("oip-clients") / "python"
     file = Path(__file__).with_name(script)
     command = [python, "-I", file, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

@@ -38,7 +38,7 @@ async def eye(builtin_models: Path) -> AsyncIterator[Engine]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx2.get(f"{url}/v2/models/{NAME}/ready", timeout=1).is_success
+        return httpx2.get(f"{url}/v2/models/{NAME}/ready", timeout=10).is_success
     except httpx2.HTTPError:
         return False
 
@@ -49,7 +49,7 @@ def running(command: list[str | Path], folder: Path, url: str, **environment: st
     path = {"PATH": os.environ["PATH"], "HOME": str(folder), **environment}
     process = start_on_leash(command, folder=folder, log=log, environment=path)
     try:
-        wait_until(lambda: answers(url), process=process, log=log, name=str(command[0]), patience_s=120)
+        wait_until(lambda: answers(url), process=process, log=log, name=str(command[0]), patience_s=240)
         yield url
     finally:
         kill(process)
@@ -108,7 +108,7 @@ class Workers:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "RETINUE_DATA_DIR": str(self.folder)}
         log = self.folder / f"worker-{port}.log"
         self.processes[port] = start_on_leash(command, folder=self.folder, log=log, environment=environment)
-        wait_until(lambda: self._lives(port), process=self.processes[port], log=log, name="worker", patience_s=60)
+        wait_until(lambda: self._lives(port), process=self.processes[port], log=log, name="worker", patience_s=240)
 
     def end(self) -> None:
         for process in self.processes.values():
@@ -117,7 +117,7 @@ class Workers:
     @staticmethod
     def _lives(port: int) -> bool:
         try:
-            return httpx2.get(f"http://127.0.0.1:{port}/v2/health/live", timeout=1).is_success
+            return httpx2.get(f"http://127.0.0.1:{port}/v2/health/live", timeout=10).is_success
         except httpx2.HTTPError:
             return False
 
@@ -172,13 +172,13 @@ async def test_workers_killed_three_times_under_load_fail_nobody(
 async def _answered(took_s: list[float], more: int) -> None:
     """Until so many more answers came: the load goes on."""
     wanted = len(took_s) + more
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while len(took_s) < wanted:  # noqa: ASYNC110 no event tells of another process
             await asyncio.sleep(0.01)
 
 
 async def _until_known(remote: RemoteEye, port: int) -> None:
     """Until the one that came again was asked and gave our own answer."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while not any(place.url.endswith(str(port)) and place.ways for place in remote.places.reachable()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)

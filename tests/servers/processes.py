@@ -58,7 +58,7 @@ def start_on_leash(
 
 
 def stop(
-    process: subprocess.Popen[bytes], *, with_signal: signal.Signals = signal.SIGTERM, patience_s: float = 10
+    process: subprocess.Popen[bytes], *, with_signal: signal.Signals = signal.SIGTERM, patience_s: float = 60
 ) -> None:
     if process.poll() is None:
         process.send_signal(with_signal)
@@ -72,11 +72,11 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     """As the machine would lose it: SIGKILL to the server and all its children."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(60)
 
 
 def wait_until(
-    ready: Callable[[], bool], *, process: subprocess.Popen[bytes], log: Path, name: str, patience_s: float = 30
+    ready: Callable[[], bool], *, process: subprocess.Popen[bytes], log: Path, name: str, patience_s: float = 120
 ) -> None:
     deadline = time.monotonic() + patience_s
     while not ready():

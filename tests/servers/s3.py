@@ -23,7 +23,7 @@ from tests.servers.environments import environment_of
 from tests.servers.processes import ServerDidNotStart, free_port, kill, own_folder, start_on_leash, stop, wait_until
 
 KEY, SECRET, REGION = "test:tester", "testing", "us-east-1"
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 @dataclass
@@ -240,7 +240,7 @@ def _create_bucket(server: S3Server) -> None:
         client_options={"allow_http": True},
     )
     link = obstore.sign(store, "PUT", "", timedelta(minutes=1))
-    with urllib.request.urlopen(urllib.request.Request(link, method="PUT"), timeout=10):
+    with urllib.request.urlopen(urllib.request.Request(link, method="PUT"), timeout=60):
         pass
 
 

@@ -135,7 +135,7 @@ class TestLeavingNothingBehind:
             *pids, database_folder, cache_folder = parent.stdout.readline().split()
             assert all(is_running(int(pid)) for pid in pids)
             os.kill(parent.pid, signal.SIGKILL)
-        assert within(10, lambda: not any(is_running(int(pid)) for pid in pids))
+        assert within(60, lambda: not any(is_running(int(pid)) for pid in pids))
         assert Path(database_folder).exists()
         with own_folder("pg"), own_folder("valkey"):
             pass

@@ -30,7 +30,7 @@ class Valkey:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[redis.Redis]:
-        on = redis.Redis.from_url(self.url, socket_timeout=5)
+        on = redis.Redis.from_url(self.url, socket_timeout=30)
         try:
             yield on
         finally:

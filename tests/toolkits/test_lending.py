@@ -57,7 +57,7 @@ def wait_for_a_lock(database: Database) -> None:
     """Until somebody waits for somebody else's row."""
     mine = "datname = current_database() AND wait_event_type = 'Lock'"
     waiting = sa.text(f"SELECT count(*) FROM pg_stat_activity WHERE {mine}")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not database.read_now(lambda now: now.value(waiting)):
         assert time.monotonic() < deadline, "nobody waits"
 
@@ -177,7 +177,7 @@ class TestWhatCannotBe:
                 if not node.is_sqlite:
                     wait_for_a_lock(house.database)
             with pytest.raises(KitOut, match="issued"):
-                late.result(timeout=30)
+                late.result(timeout=120)
         assert len(house.database.read_now(lambda now: now.all(sa.select(Loan)))) == 1
 
     def test_not_on_a_check_against_contents_of_before(self, olga: Person, house: assembly.House) -> None:

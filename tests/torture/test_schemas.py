@@ -42,7 +42,7 @@ def test_nothing_is_answered_with_5xx(server: Served, who: str) -> None:
     def ask(case: Case) -> None:
         nonlocal asked
         asked += 1
-        answer = case.call(base_url=server.address, headers=headers, timeout=30)
+        answer = case.call(base_url=server.address, headers=headers, timeout=240)
         if complaint := complaint_about(answer):
             wrong.append(f"{case.method} {case.path}: {complaint}; asked by {case.as_curl_command()[:500]}")
 

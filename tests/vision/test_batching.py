@@ -29,7 +29,7 @@ class Squares:
         self.threads.add(threading.current_thread().name)
         self.niceness.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         self.entered.release()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         return [number**2 for number in numbers]
 
     def hold(self) -> None:
@@ -41,7 +41,7 @@ class Squares:
 
     def wait_until_busy(self, lanes: int = 1) -> None:
         for _ in range(lanes):
-            assert self.entered.acquire(timeout=10)
+            assert self.entered.acquire(timeout=60)
 
 
 class Clock:
@@ -82,16 +82,16 @@ class TestAnswers:
     def test_every_caller_gets_the_answer_to_its_own_item(self, batcher_of, squares):
         batcher = batcher_of(squares, max_batch=4, lanes=3)
         futures = [batcher.submit(n) for n in range(200)]
-        assert [future.result(10) for future in futures] == [n**2 for n in range(200)]
+        assert [future.result(60) for future in futures] == [n**2 for n in range(200)]
 
     def test_a_single_item_is_taken_without_waiting_for_company(self, batcher_of, squares):
         batcher = batcher_of(squares, max_batch=32)
-        assert batcher.submit(7).result(10) == 49
+        assert batcher.submit(7).result(60) == 49
         assert squares.lists == [[7]]
 
     def test_batches_of_one_work(self, batcher_of, squares):
         batcher = batcher_of(squares, max_batch=1)
-        assert [batcher.submit(n).result(10) for n in range(5)] == [0, 1, 4, 9, 16]
+        assert [batcher.submit(n).result(60) for n in range(5)] == [0, 1, 4, 9, 16]
         assert batcher.figures.batch_sizes == {1: 5}
 
     def test_what_waited_meanwhile_goes_together_and_in_order(self, batcher_of, squares):
@@ -99,7 +99,7 @@ class TestAnswers:
         busy(batcher, squares)
         futures = [batcher.submit(n) for n in range(1, 7)]
         squares.let_go()
-        wait(futures, 10)
+        wait(futures, 60)
         assert squares.lists == [[0], [1, 2, 3, 4, 5, 6]]
 
     @settings(max_examples=30, deadline=None)
@@ -111,8 +111,8 @@ class TestAnswers:
         fitting = [weight for weight in weights if weight <= max_batch]
         futures = [batcher.submit(weight, pictures=weight) for weight in fitting]
         squares.let_go()
-        assert [future.result(10) for future in futures] == [weight**2 for weight in fitting]
-        first.result(10)
+        assert [future.result(60) for future in futures] == [weight**2 for weight in fitting]
+        first.result(60)
         batcher.close()
         assert all(sum(batch) <= max_batch for batch in squares.lists)
 
@@ -124,7 +124,7 @@ class TestAnswers:
         together, alone = (batcher_of(Squares(), max_batch=size, lanes=2) for size in (16, 1))
         numbers = range(100)
         pairs = [(together.submit(n), alone.submit(n)) for n in numbers]
-        assert all(first.result(10) == second.result(10) for first, second in pairs)
+        assert all(first.result(60) == second.result(60) for first, second in pairs)
 
 
 class TestFailure:
@@ -140,10 +140,10 @@ class TestFailure:
         busy(batcher, squares)
         futures = [batcher.submit(n) for n in (11, 12, 13, 14)]
         squares.let_go()
-        wait(futures, 10)
+        wait(futures, 60)
         assert [future.exception() is None for future in futures] == [True, True, False, True]
         assert isinstance(futures[2].exception(), ZeroDivisionError)
-        assert batcher.drain(timeout_s=10)
+        assert batcher.drain(timeout_s=60)
         assert (batcher.figures.done, batcher.figures.failed) == (4, 1)
 
     def test_answers_of_another_number_than_items_are_nobodys(self, batcher_of):
@@ -152,17 +152,17 @@ class TestFailure:
         first = busy(batcher, squares)
         pair = [batcher.submit(1), batcher.submit(2)]
         squares.let_go()
-        assert first.result(10) == 0
+        assert first.result(60) == 0
         for future in pair:
             with pytest.raises(ModelFailed, match="3 answers for 2 pictures"):
-                future.result(10)
+                future.result(60)
 
     def test_a_lane_survives_its_failures(self, batcher_of):
         batcher = batcher_of(lambda numbers: [1 // number for number in numbers])
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
-                batcher.submit(0).result(10)
-        assert batcher.submit(1).result(10) == 1
+                batcher.submit(0).result(60)
+        assert batcher.submit(1).result(60) == 1
 
 
 class TestWaiting:
@@ -172,7 +172,7 @@ class TestWaiting:
         futures = [batcher.submit(n, job=True) for n in (1, 2, 3)]
         futures += [batcher.submit(n) for n in (4, 5)]
         squares.let_go()
-        wait(futures, 10)
+        wait(futures, 60)
         assert squares.lists == [[0], [4], [5], [1], [2], [3]]
 
     def test_jobs_fill_whole_batches_when_nobody_waits_live(self, batcher_of):
@@ -188,7 +188,7 @@ class TestWaiting:
         clock.now += 2.0  # the live item that keeps the lane was asked long ago
         jobs = [batcher.submit(n, job=True) for n in range(8)]
         squares.let_go()
-        wait(jobs, 10)
+        wait(jobs, 60)
         assert [len(numbers) for numbers in squares.lists] == [1, 8]
 
     def test_jobs_are_cut_to_thirty_milliseconds_while_there_is_live_traffic(self, batcher_of):
@@ -200,11 +200,11 @@ class TestWaiting:
             return squares(numbers)
 
         batcher = batcher_of(slow, max_batch=8, clock=clock)
-        batcher.submit(0).result(10)
+        batcher.submit(0).result(60)
         busy(batcher, squares)
         jobs = [batcher.submit(n, job=True) for n in range(8)]
         squares.let_go()
-        wait(jobs, 10)
+        wait(jobs, 60)
         assert [len(numbers) for numbers in squares.lists][2:] == [3, 3, 2]
 
     def test_quiet_lanes_do_the_jobs_at_a_low_priority_and_leave_the_others_free(self, batcher_of, squares):
@@ -215,7 +215,7 @@ class TestWaiting:
         live = batcher.submit(3)
         squares.wait_until_busy()  # not behind the job, which still runs
         squares.let_go()
-        assert (job.result(10), live.result(10)) == (4, 9)
+        assert (job.result(60), live.result(60)) == (4, 9)
         assert squares.threads == {"t-0", "t-quiet-0"}
         assert max(squares.niceness) >= QUIET_NICENESS
 
@@ -229,10 +229,10 @@ class TestWaiting:
         assert batcher.waiting == 1
         late = batcher.submit(4)
         squares.let_go()
-        assert (stays.result(10), late.result(10)) == (4, 16)
+        assert (stays.result(60), late.result(60)) == (4, 16)
         assert [1] not in squares.lists
         with pytest.raises(CancelledError):
-            gone.result(10)
+            gone.result(60)
 
     def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(self, batcher_of, squares):
         batcher = batcher_of(squares, max_waiting=3)
@@ -303,11 +303,11 @@ class TestDeadlines:
         late, in_time = batcher.submit(1, deadline=1005.0), batcher.submit(2, deadline=1020.0)
         clock.now = 1010.0
         squares.let_go()
-        assert in_time.result(10) == 4
+        assert in_time.result(60) == 4
         with pytest.raises(DeadlinePassed):
-            late.result(10)
+            late.result(60)
         assert squares.lists == [[0], [2]]
-        assert batcher.drain(timeout_s=10)
+        assert batcher.drain(timeout_s=60)
         assert batcher.figures.late == 1
 
     def test_who_could_not_be_served_in_time_is_refused_on_arrival(self, batcher_of):
@@ -319,8 +319,8 @@ class TestDeadlines:
             return squares(numbers)
 
         batcher = batcher_of(slow, clock=clock)
-        batcher.submit(0).result(10)
-        assert batcher.drain(timeout_s=10)
+        batcher.submit(0).result(60)
+        assert batcher.drain(timeout_s=60)
         busy(batcher, squares)
         for n in range(4):
             batcher.submit(n)
@@ -337,7 +337,7 @@ class TestClosing:
         last = batcher.submit(2)
         assert not batcher.drain(timeout_s=0.01)
         squares.let_go()
-        assert batcher.drain(timeout_s=10)
+        assert batcher.drain(timeout_s=60)
         assert last.done()
 
     def test_closing_tells_those_who_wait_and_ends_the_lanes(self, squares):
@@ -359,6 +359,6 @@ class TestClosing:
 class TestCost:
     def test_an_item_costs_far_less_than_the_smallest_model(self, batcher_of):
         batcher = batcher_of(lambda numbers: numbers, max_batch=8, lanes=2)
-        began = time.perf_counter()
-        wait([batcher.submit(n) for n in range(500)], 10)
-        assert (time.perf_counter() - began) / 500 < 0.002  # 0.03 ms here; the bound only catches a blunder
+        began = time.process_time()
+        wait([batcher.submit(n) for n in range(500)], 60)
+        assert (time.process_time() - began) / 500 < 0.002  # 0.03 ms here; the bound only catches a blunder

@@ -51,7 +51,7 @@ class TestMeasuring:
     def test_it_takes_about_as_long_as_it_was_given(self, colours, tmp_path):
         began = time.monotonic()
         tune(colours, tmp_path, seconds=SECONDS)
-        assert time.monotonic() - began < SECONDS + 5
+        assert time.monotonic() - began < SECONDS + 30
 
 
 class TestChoosing:

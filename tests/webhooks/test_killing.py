@@ -11,7 +11,7 @@ from tests.jobs.yard import Yard, at, until_dead
 from tests.webhooks.receiver import Receiver
 
 HOOKS = "/api/v1/webhooks"
-PATIENCE_S = 60  # the lease of the dead sender is among it
+PATIENCE_S = 240  # the lease of the dead sender is among it
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from tests.jobs.datasets import a_dataset, drawn_pictures
 from tests.webhooks.receiver import Receiver, answer
 
 HOOKS = "/api/v1/webhooks"
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 async def hook(person: Person, receiver: Receiver, *wanted: str) -> dict[str, Any]:
