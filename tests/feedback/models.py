@@ -66,9 +66,13 @@ async def put_in(house: assembly.House, name: str, *exports: bytes) -> None:
         folder.mkdir(parents=True)
         (folder / "model.onnx").write_bytes(data)
         package = import_model(folder / "model.onnx", folder / "package", told=Told(name=name))
-        version_id = new_id()
-        files = await house.shelf.put(version_id, package)
-        await house.database.write(partial(_write_down, package, version_id, files, is_first=not number))
+        await put_package_in(house, package, is_first=not number)
+
+
+async def put_package_in(house: assembly.House, package: Package, *, is_first: bool = True) -> None:
+    version_id = new_id()
+    files = await house.shelf.put(version_id, package)
+    await house.database.write(partial(_write_down, package, version_id, files, is_first=is_first))
 
 
 def _write_down(package: Package, version_id: str, files: list[str], now: Transaction, *, is_first: bool) -> None:

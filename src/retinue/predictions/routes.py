@@ -43,7 +43,7 @@ async def predict(
 ) -> Response:
     """Look at one picture: a form with the part `file` (and `mask` for inpainting), or the picture as the raw body."""
     deadline_s = DEADLINE_S if timeout_ms is None else timeout_ms / 1000
-    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BODY)):
+    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BODY), caller.user_id):
         received = await receive_picture(request)
         ask = ask_of(desk, received, received.files[0], await _kit(desk, received))
         once = await once_of(request, key, received)
@@ -56,7 +56,7 @@ async def predict(
 )
 async def predict_files(request: Request, desk: DeskPart, caller: Asker, key: IdempotencyKey) -> Response:
     """Look at up to 64 pictures; one bad picture never fails the rest."""
-    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BATCH)):
+    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BATCH), caller.user_id):
         received = await receive_files(request, most_files=MOST_PICTURES)
         kit = await _kit(desk, received)
         asks = [ask_of(desk, received, file, kit) for file in received.files]
@@ -67,7 +67,7 @@ async def predict_files(request: Request, desk: DeskPart, caller: Asker, key: Id
 @routes.post("/predict/zip", response_model=BatchAnswer, openapi_extra=form_of(file=FILE))
 async def predict_zip(request: Request, desk: DeskPart, caller: Asker, key: IdempotencyKey) -> Response:
     """Look at the pictures of a ZIP, up to 64."""
-    with desk.memory.room_for(declared_bytes(request, at_most=zipped.LIMITS.max_bytes)):
+    with desk.memory.room_for(declared_bytes(request, at_most=zipped.LIMITS.max_bytes), caller.user_id):
         received = await receive_picture(request)
         archive, kit = received.files[0].data, await _kit(desk, received)
         with desk.memory.room_for(await zipped.expanded_bytes(archive)):

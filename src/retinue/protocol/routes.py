@@ -161,7 +161,7 @@ async def _infer(
     header_bytes = header_bytes_of(request.headers)
     declared = declared_bytes(request, at_most=LARGEST_BODY)
     as_json = declared if header_bytes is None else min(header_bytes, declared)
-    with desk.memory.room_for(declared + as_json * JSON_SWELLS):
+    with desk.memory.room_for(declared + as_json * JSON_SWELLS, caller.user_id):
         sent = Sent(name, version, await request.body(), header_bytes)
         once = None
         if key is not None:

@@ -157,7 +157,7 @@ async def set_kit_picture(
 ) -> KitShown:
     """How the kit should look, for the eyes of people."""
     await db.read(lambda now: kits.find(now, toolkit_id))
-    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BODY)):
+    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BODY), keeper.user_id):
         received = await receive_picture(request)
         kept = await pictures.keep(desk.road.storage, received.files[0], kind="reference", at=clock.now())
     return await db.write(
@@ -173,7 +173,7 @@ async def check_kit(
     kit = await desk.compare(toolkit_id)
     if kit.model is None:
         raise CheckedByHand()
-    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BODY)):
+    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BODY), caller.user_id):
         received = await receive_picture(request)
         ask = pictures.checking(ask_of(desk, received, received.files[0], kit))
         once = await once_of(request, key, received)

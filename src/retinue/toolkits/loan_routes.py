@@ -126,7 +126,7 @@ async def _hand_over(
     key: str | None,
 ) -> Response:
     contents = await kits.open_kit(desk.road.database, toolkit_id)
-    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BODY)):
+    with desk.memory.room_for(declared_bytes(request, at_most=LARGEST_BODY), caller.user_id):
         asked, file = await receive(request)
         once = idempotency.once(request, key, _fingerprint(asked, file))
         if (before := await answered_before(desk.road, caller.user_id, once)) is not None:
