@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check check-all torture audit bench format lock reference clean
+.PHONY: serve test check check-all torture audit bench headline format lock reference clean
 
 serve: $(VENV)/ready            ## set everything up and serve on http://127.0.0.1:8000
 	@$(BIN)/retinue up
@@ -31,6 +31,9 @@ audit: $(VENV)/ready            ## known weaknesses in what we stand on, and the
 
 bench: $(VENV)/ready            ## every speed question, as a ratio to the bare loop of the same run
 	@$(BIN)/python -m bench
+
+headline: $(VENV)/ready         ## ten people for thirty seconds, by Locust; writes the table of deploy/load/README.md
+	@$(BIN)/python -m bench.headline
 
 format: $(VENV)/ready
 	@$(BIN)/ruff format --quiet .

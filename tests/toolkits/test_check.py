@@ -40,6 +40,12 @@ class TestChecking:
         assert (await ada.http.get(line["crop_url"][:-2])).status_code == 403
         assert (await ada.http.get(told["annotated_url"])).headers["content-type"] == "image/jpeg"
 
+    async def test_what_is_unsure_is_told_as_tools_of_the_kit(self, ada: Person) -> None:
+        path = f"/api/v1/toolkits/{(await first_kit(ada))['id']}/check"
+        told = (await ada.post(path, files={"file": bench()}, data={"confidence": "0.9"})).json()
+        assert len(told["unsure"]) > 0
+        assert {line["tool_id"] for line in told["unsure"]} <= {line["tool_id"] for line in told["missing"]}
+
     async def test_it_is_in_the_history_as_a_check(self, ada: Person) -> None:
         kit = await first_kit(ada)
         told = (await ada.post(f"/api/v1/toolkits/{kit['id']}/check", files={"file": bench(10)})).json()

@@ -179,7 +179,8 @@ async def check_kit(
         once = await once_of(request, key, received)
         answer = await live.predict_image(desk.road, desk.links, ask, caller, once=once)
     told = orjson.loads(answer.body)
-    body = {**told["toolkit"], **{name: told[name] for name in CheckAnswer.model_fields if name in told}}
+    # The kit's words last: an answer of a detector has an `unsure` of its own, of things instead of tools.
+    body = {**{name: told[name] for name in CheckAnswer.model_fields if name in told}, **told["toolkit"]}
     headers = {"Idempotency-Replayed": "true"} if answer.replayed else None
     return Response(orjson.dumps(body), 200, headers, media_type="application/json")
 
