@@ -3,7 +3,19 @@
 import subprocess
 import sys
 
-QUESTIONS = ("database", "library", "loading", "live", "growth", "datasets", "jobs", "shadow")
+QUESTIONS = (
+    "database",
+    "library",
+    "loading",
+    "live",
+    "growth",
+    "datasets",
+    "jobs",
+    "job_memory",
+    "scaling",
+    "beside",
+    "shadow",
+)
 
 
 def main() -> int:

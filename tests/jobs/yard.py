@@ -53,6 +53,8 @@ class Yard:
     database_url: str
     builtin: Path
     broker_url: str = ""
+    lease_s: float = LEASE_S
+    sent_s: float = SENT_S
     nodes: list[Node] = field(default_factory=list)
 
     def settings(self) -> Settings:
@@ -64,8 +66,8 @@ class Yard:
             data_dir=self.folder / "data",
             database_url=self.database_url,
             broker_url=self.broker_url,
-            job_lease_seconds=LEASE_S,
-            job_sent_seconds=SENT_S,
+            job_lease_seconds=self.lease_s,
+            job_sent_seconds=self.sent_s,
         )
 
     async def person(self, email: str, pictures: Sequence[Picture], *, credits_: int = 10_000_000) -> Person:
@@ -90,8 +92,8 @@ class Yard:
             "RETINUE_DATA_DIR": str(settings.data_dir),
             "RETINUE_DATABASE_URL": self.database_url,
             "RETINUE_BROKER_URL": self.broker_url,
-            "RETINUE_JOB_LEASE_SECONDS": str(LEASE_S),
-            "RETINUE_JOB_SENT_SECONDS": str(SENT_S),
+            "RETINUE_JOB_LEASE_SECONDS": str(self.lease_s),
+            "RETINUE_JOB_SENT_SECONDS": str(self.sent_s),
             "RETINUE_FAILPOINTS": failpoints,
             "RETINUE_LOG_LEVEL": "warning",
             "COLUMNS": "400",

@@ -22,7 +22,7 @@ from retinue.jobs.tables import OPEN_JOBS, Job
 FOLDER = "jobs"
 MOST_BYTES = 4 << 30
 PAGE_ITEMS = 20_000  # planned in one transaction; more go in pages of as many
-READ_BYTES = 1 << 20
+GATHERED_BYTES = 64 << 10  # a megabyte of lines that wait one by one takes thirty
 
 
 class ListLost(Gone):
@@ -197,7 +197,7 @@ async def _gathered(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for line in lines:
         waiting.append(line)
         size += len(line)
-        if size >= READ_BYTES:
+        if size >= GATHERED_BYTES:
             yield b"".join(waiting)
             waiting, size = [], 0
     yield b"".join(waiting)
