@@ -23,6 +23,7 @@ from retinue.base.database import Database
 from retinue.base.errors import RetinueError
 from retinue.base.fetching import Fetcher
 from retinue.base.leftovers import delete_unfinished
+from retinue.base.memory import giving_back
 from retinue.base.observe import Metrics
 from retinue.base.parts import Parts
 from retinue.base.secrets import Secrets, open_secrets
@@ -219,7 +220,7 @@ def application(house: House, *, takes_chunks: bool = True) -> FastAPI:
 
     @asynccontextmanager
     async def living() -> AsyncIterator[None]:
-        async with eye, doing(_chores(house)):
+        async with eye, doing([*_chores(house), giving_back(when=eye.is_quiet)]):
             warming = asyncio.create_task(_warm(road, house.settings.default_model))
             try:
                 async with sender.open(), jobs.open(), parts[Shadow].working():
@@ -254,7 +255,7 @@ async def worker(house: House) -> AsyncIterator[Jobs]:
         road = _road(house, eye)
         jobs = _jobs(house, road, takes_chunks=True)
         try:
-            async with jobs.open(), _lending(house, road):
+            async with doing([giving_back(when=eye.is_quiet)]), jobs.open(), _lending(house, road):
                 yield jobs
         finally:
             close_broker(jobs.broker)
