@@ -151,6 +151,7 @@ def test_without_the_fence_the_same_is_caught(
 ) -> None:
     yard = Yard(tmp_path, database_url, own_valkey_server, fenced=False)
     try:
-        assert live_through(yard, database, seed=7, seconds=15, patience_s=15) != []
+        rounds = (live_through(yard, database, seed=seed, seconds=15, patience_s=15) for seed in (7, 8, 9))
+        assert any(rounds)  # on a slow machine one of them may be lucky
     finally:
         yard.close()
