@@ -72,11 +72,11 @@ def measure(programs: Path, *, workers: int, pause_s: float, seconds: float) -> 
             until_done.enter_context(_worker(folder, port))
         environment = {
             **os.environ,
-            "RETINUE_KEY": server.rich_person("locust"),
-            "RETINUE_PICTURE": str(folder / "picture.jpg"),
-            "RETINUE_LOAD_STEPS": "10",
-            "RETINUE_LOAD_SECONDS": str(seconds),
-            "RETINUE_LOAD_PAUSE": str(pause_s),
+            "LOAD_KEY": server.rich_person("locust"),
+            "LOAD_PICTURE": str(folder / "picture.jpg"),
+            "LOAD_STEPS": "10",
+            "LOAD_SECONDS": str(seconds),
+            "LOAD_PAUSE": str(pause_s),
         }
         command: list[str | Path] = [programs / "locust", "-f", LOAD / "locustfile.py", "--headless", "--only-summary"]
         command += ["--host", server.address, "--html", f"{report}.html", "--csv", str(report)]

@@ -1,6 +1,6 @@
 """People who send one picture after the other, in steps: an independent measure beside `retinue loadtest`.
 
-RETINUE_KEY is an API key, RETINUE_PICTURE the file to send. Answers come from the model, never from the result cache.
+LOAD_KEY is an API key, LOAD_PICTURE the file to send. Answers come from the model, never from the result cache.
 """
 
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 from locust import FastHttpUser, LoadTestShape, constant, task
 from locust.exception import StopUser
 
-KEY = os.environ.get("RETINUE_KEY", "")
-PICTURE = Path(os.environ.get("RETINUE_PICTURE", "coffee.jpg"))
-STEPS = [int(step) for step in os.environ.get("RETINUE_LOAD_STEPS", "10").split(",")]
-SECONDS = float(os.environ.get("RETINUE_LOAD_SECONDS", "30"))
-PAUSE_S = float(os.environ.get("RETINUE_LOAD_PAUSE", "0"))
+KEY = os.environ.get("LOAD_KEY", "")
+PICTURE = Path(os.environ.get("LOAD_PICTURE", "coffee.jpg"))
+STEPS = [int(step) for step in os.environ.get("LOAD_STEPS", "10").split(",")]
+SECONDS = float(os.environ.get("LOAD_SECONDS", "30"))
+PAUSE_S = float(os.environ.get("LOAD_PAUSE", "0"))
 
 
 class Person(FastHttpUser):
@@ -23,7 +23,7 @@ class Person(FastHttpUser):
 
     def on_start(self) -> None:
         if not KEY or not PICTURE.exists():
-            raise StopUser("Set RETINUE_KEY and RETINUE_PICTURE")
+            raise StopUser("Set LOAD_KEY and LOAD_PICTURE")
         self.picture = PICTURE.read_bytes()
 
     @task
