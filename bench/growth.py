@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +75,34 @@ def grow(house: assembly.House, most: int) -> Iterator[Grown]:
     for size in (size for size in SIZES if size <= most):
         while rows < size:
             count = min(AT_ONCE, size - rows)
-            house.database.write_now(lambda now, count=count, rows=rows: _add(now, user, count, rows))  # type: ignore[misc]
+            house.database.write_now(lambda now, count=count, rows=rows: add(now, user, count, rows))  # type: ignore[misc]
             rows += count
         if not house.database.is_sqlite:
             _vacuum(house)
         yield Grown(user, rows)
+
+
+def add(
+    now: Transaction, user_id: str, count: int, before: int, *, begins: datetime | None = None, ms: int = 10
+) -> None:
+    """Predictions, their picture, and a charge each, as the live road leaves them: one every so many milliseconds."""
+    version = now.first(sa.select(Version).where(Version.origin == "builtin"))
+    assert version is not None
+    image = _image(now, user_id)
+    begins = (begins or now.time) + timedelta(milliseconds=ms * before)
+    has = ledger.balance(now, user_id).balance
+    number = now.value(sa.select(Account.entries).where(Account.user_id == user_id)) or 0
+    predictions, entries = [], []
+    for n in range(count):
+        at = begins + timedelta(milliseconds=ms * n)
+        label = LABELS[(before + n) % 1000 % len(LABELS)]
+        predictions.append(_prediction(new_id(at), user_id, image, version.id, label, at))
+        entries.append(_entry(new_id(at), user_id, number + n + 1, has, at))
+    now.insert(Prediction, predictions)
+    now.insert(Entry, entries)
+    now.execute(sa.update(Account).where(Account.user_id == user_id).values(entries=number + count))
+    mine = sa.update(PredictionCount).where(PredictionCount.user_id == user_id)
+    now.execute(mine.values(total=PredictionCount.total + count))
 
 
 async def measure(house: assembly.House, grown: Grown) -> dict[str, Any]:
@@ -125,26 +148,6 @@ def _cursor_at(now: Transaction, user_id: str, depth: int) -> str | None:
     statement = Filters(user_id).narrow(sa.select(Prediction.id)).order_by(Prediction.id.desc())
     found = now.value(statement.offset(depth).limit(1))
     return cursor_of(found, of="predictions") if found else None
-
-
-def _add(now: Transaction, user_id: str, count: int, before: int) -> None:
-    """Predictions, their picture, and a charge each, as the live road leaves them."""
-    version = now.first(sa.select(Version))
-    assert version is not None
-    image = _image(now, user_id)
-    begins = now.time + timedelta(seconds=before / 100)
-    has = ledger.balance(now, user_id).balance
-    number = now.value(sa.select(Account.entries).where(Account.user_id == user_id)) or 0
-    predictions, entries = [], []
-    for n in range(count):
-        at = begins + timedelta(milliseconds=10 * n)
-        label = LABELS[(before + n) % 1000 % len(LABELS)]
-        predictions.append(_prediction(new_id(at), user_id, image, version.id, label, at))
-        entries.append(_entry(new_id(at), user_id, number + n + 1, has, at))
-    now.insert(Prediction, predictions)
-    now.insert(Entry, entries)
-    now.execute(sa.update(Account).where(Account.user_id == user_id).values(entries=number + count))
-    now.execute(sa.update(PredictionCount).values(total=before + count))
 
 
 def _image(now: Transaction, user_id: str) -> str:

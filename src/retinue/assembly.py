@@ -86,6 +86,7 @@ from retinue.web.app import build_app
 from retinue.web.eye_app import build_eye_app, listening
 from retinue.web.health import Health, database_check
 from retinue.web.pages.drawing import Face
+from retinue.web.pages.lately import Lately
 from retinue.web.pages.screens import PAGES
 from retinue.web.problems import problem_of
 from retinue.webhooks import endpoints
@@ -209,6 +210,7 @@ def application(house: House, *, takes_chunks: bool = True) -> FastAPI:
     parts.add(LEDGER_CHECKS)
     parts.add(house.health, known_as=Readiness)
     parts.add(Face(house.settings, house.secrets))
+    parts.add(Lately(house.clock))
     eye = eye_of(house)
     road = _furnish(house, parts, eye)
     house.health.checks |= {"cache": road.cache.check, "eye": lambda: asyncio.to_thread(eye.state)}

@@ -61,7 +61,7 @@ async def get_version_stats(name: str, version: str, db: Db, _: Reader) -> Judge
     def find(now: Transaction) -> JudgedStats:
         model = model_named(now, name)
         row = version_numbered(now, model, version)
-        return JudgedStats(**dict(stats_of(now, model, row)), **_shown(accuracy_of(now, row.id)))
+        return judged(stats_of(now, model, row), accuracy_of(now, row.id))
 
     return await db.read(find)
 
@@ -84,6 +84,10 @@ async def compare_versions(name: str, db: Db, _: Reader, *, a: Number, b: Number
         b=VersionCompared(version=b, only_this=found.only_b, **_shown(found.b)),
         chance=found.chance,
     )
+
+
+def judged(stats: Stats, accuracy: Accuracy) -> JudgedStats:
+    return JudgedStats(**dict(stats), **_shown(accuracy))
 
 
 def _shown(accuracy: Accuracy) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tests.accounts.people import PASSWORD
 HERE = "http://127.0.0.1:8000"
 SAME = {"Sec-Fetch-Site": "same-origin"}
 SCRIPT = {**SAME, "X-Requested-With": "retinue"}
+LIGHT_BYTES = 150_000  # of a page with its style sheet and every script it asks for, without pictures
 _TOKEN = re.compile(r'name="token" value="([0-9a-f]{64})"')
 
 
@@ -55,3 +56,20 @@ async def post_form(http: httpx2.AsyncClient, path: str, **fields: str) -> httpx
     token = _TOKEN.search(shown.text)
     assert token is not None, shown.text
     return await http.post(path, data={"token": token[1], **fields}, headers=SAME)
+
+
+async def weight_of(http: httpx2.AsyncClient, page: str) -> int:
+    """The page, and everything of ours that it names or that a script of it imports, each once."""
+    waiting = set(re.findall(r'(?:src|href)="(/static/[^"#]+\.(?:js|css|svg))', page))
+    seen: set[str] = set()
+    total = len(page)
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        answer = await http.get(path)
+        assert answer.status_code == 200, path
+        assert "immutable" in answer.headers["cache-control"]
+        total += len(answer.content)
+        folder = path.rsplit("/", 1)[0]
+        waiting |= {f"{folder}/{name}" for name in re.findall(r'from "\./([\w.]+)"', answer.text)} - seen
+    return total

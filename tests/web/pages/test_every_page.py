@@ -10,10 +10,9 @@ from fastapi.routing import iter_route_contexts
 from retinue import assembly
 from retinue.media.links import AssetAddress, Links
 from tests.pictures import drawn, photograph
-from tests.web.pages.browsing import SCRIPT, Browser, browse
+from tests.web.pages.browsing import LIGHT_BYTES, SCRIPT, Browser, browse, weight_of
 from tests.web.pages.screens import SCREENS
 
-LIGHT_BYTES = 150_000  # of a page with its style sheet and every script it asks for, without pictures
 OPEN = {"/login", "/register", "/setup"}
 NOT_PAGES = {"/thumbs/{image_id}", "/credits.csv"}
 
@@ -63,23 +62,6 @@ def check_policy(shown: httpx2.Response) -> None:
     assert shown.headers["x-content-type-options"] == "nosniff"
     assert shown.headers["cache-control"] == "no-store"
     assert not re.search(r"""(src|href)=["'](https?:)?//""", shown.text)
-
-
-async def weight_of(http: httpx2.AsyncClient, page: str) -> int:
-    """The page, and everything of ours that it names or that a script of it imports, each once."""
-    waiting = set(re.findall(r'(?:src|href)="(/static/[^"#]+\.(?:js|css|svg))', page))
-    seen: set[str] = set()
-    total = len(page)
-    while waiting:
-        path = waiting.pop()
-        seen.add(path)
-        answer = await http.get(path)
-        assert answer.status_code == 200, path
-        assert "immutable" in answer.headers["cache-control"]
-        total += len(answer.content)
-        folder = path.rsplit("/", 1)[0]
-        waiting |= {f"{folder}/{name}" for name in re.findall(r'from "\./([\w.]+)"', answer.text)} - seen
-    return total
 
 
 async def test_a_page_that_is_not_there_says_so_in_words(ada: Browser) -> None:

@@ -23,6 +23,7 @@ from retinue.jobs.running import Jobs
 from retinue.jobs.tables import OPEN_JOBS, Job
 from retinue.vision.engine import Engine
 from retinue.web import upkeep
+from retinue.web.pages.lately import Lately
 from retinue.web.pages.visiting import AsAdmin, first, page_routes
 
 pages = page_routes()
@@ -36,14 +37,18 @@ async def show_overview(visit: AsAdmin) -> Response:
     since = today - timedelta(days=DAYS - 1)
     workers = await job_routes.show_workers(visit[Database], visit[Jobs], visit.identity)
 
-    def find(now: Transaction) -> tuple[list[Sums], list[Sums], dict[str, str], int, int]:
-        by_day, by_user = sums(now, group_by="day", since=since), sums(now, group_by="user", since=since)
+    def add_up(now: Transaction) -> tuple[list[Sums], list[Sums]]:
+        return sums(now, group_by="day", since=since), sums(now, group_by="user", since=since)
+
+    by_day, by_user = await visit[Lately].ask("sums", lambda: visit[Database].read(add_up))
+
+    def find(now: Transaction) -> tuple[dict[str, str], int, int]:
         count = sa.select(sa.func.count())
         everybody = now.value(count.select_from(User).where(User.deleted_at.is_(None))) or 0
         under_way = now.value(count.select_from(Job).where(Job.state.in_(OPEN_JOBS))) or 0
-        return by_day, by_user, names_of(now, (one.key for one in by_user)), everybody, under_way
+        return names_of(now, (one.key for one in by_user)), everybody, under_way
 
-    by_day, by_user, names, everybody, under_way = await visit[Database].read(find)
+    names, everybody, under_way = await visit[Database].read(find)
     told = {one.key: one for one in by_day}
     nothing = Sums("", 0, 0, 0, 0, 0)
     days = [told.get((since + timedelta(days=day)).date().isoformat(), nothing) for day in range(DAYS)]

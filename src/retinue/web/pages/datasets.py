@@ -17,7 +17,7 @@ from retinue.web.pages.visiting import SignedIn, first, page_routes
 
 pages = page_routes()
 Cursor = Annotated[str | None, Query(max_length=512)]
-ON_A_PAGE = 60
+ON_A_PAGE, ON_A_FURTHER_ONE = 60, 180  # the first comes at once; scrolling through 10,000 takes 56 more
 MOST_GROUPS = 200
 
 
@@ -40,7 +40,8 @@ async def show_dataset(
 ) -> Response:
     def find(now: Transaction) -> tuple[Dataset, list[Item], str | None, list[str]]:
         dataset = life_cycle.find(now, name, owner_id=visit.identity.user_id)
-        rows, next_cursor = items.list_items(now, dataset, first(ON_A_PAGE, cursor), group=group or None)
+        asked = first(ON_A_FURTHER_ONE if cursor else ON_A_PAGE, cursor)
+        rows, next_cursor = items.list_items(now, dataset, asked, group=group or None)
         return dataset, rows, next_cursor, groups_of(now, dataset)
 
     dataset, rows, next_cursor, groups = await visit[Database].read(find)

@@ -10,11 +10,15 @@ from retinue.base.settings import Settings
 from retinue.catalog import routes as catalog_routes
 from retinue.catalog.serving import model_named, version_numbered
 from retinue.catalog.shapes import ModelWhole
+from retinue.catalog.tables import Model, Version
 from retinue.catalog.versions import version_before
 from retinue.credits.prices import Prices
 from retinue.feedback import version_routes
+from retinue.feedback.accuracy import Accuracy, accuracy_of
+from retinue.predictions.measuring import stats_of
 from retinue.vision.engine import Engine
-from retinue.web.pages.visiting import AsAdmin, page_routes
+from retinue.web.pages.lately import Lately
+from retinue.web.pages.visiting import AsAdmin, Visit, page_routes
 
 pages = page_routes()
 Number = Annotated[str, Query(max_length=20)]
@@ -26,7 +30,7 @@ async def show_versions(visit: AsAdmin, name: str, a: Number = "", b: Number = "
     db = visit[Database]
     model = await catalog_routes.get_model(name, db, visit[Engine], visit[Prices], visit.identity)
     measured = sorted(model.versions, key=lambda one: int(one.version), reverse=True)[:MOST_MEASURED]
-    stats = [await version_routes.get_version_stats(name, one.version, db, visit.identity) for one in measured]
+    stats = [await _stats_of(visit, name, one.version) for one in measured]
     a, b = a or model.active_version or "", b or _rival_of(model)
     compared = await version_routes.compare_versions(name, db, visit.identity, a=a, b=b) if a and b and a != b else None
     return await visit.show(
@@ -39,6 +43,22 @@ async def show_versions(visit: AsAdmin, name: str, a: Number = "", b: Number = "
         back_to=await db.read(lambda now: _before(now, model)),
         least=visit[Settings].promotion_pictures,
     )
+
+
+async def _stats_of(visit: Visit, name: str, number: str) -> version_routes.JudgedStats:
+    """Its traffic as of the last minute, its accuracy as of now."""
+    db = visit[Database]
+
+    def find(now: Transaction) -> tuple[Model, Version, Accuracy]:
+        model = model_named(now, name)
+        version = version_numbered(now, model, number)
+        return model, version, accuracy_of(now, version.id)
+
+    model, version, accuracy = await db.read(find)
+    traffic = await visit[Lately].ask(
+        ("traffic", version.id), lambda: db.read(lambda now: stats_of(now, model, version))
+    )
+    return version_routes.judged(traffic, accuracy)
 
 
 def _rival_of(model: ModelWhole) -> str:

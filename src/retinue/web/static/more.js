@@ -16,6 +16,8 @@ export const pageOf = (path) =>
 for (const link of findAll("a[data-more]")) {
   const list = find(link.dataset.more);
   let busy = false;
+  // A busy page is told of several changes at once: the last one is how things are.
+  const watch = new IntersectionObserver((changes) => changes.at(-1).isIntersecting && goOn(), { rootMargin: "600px" });
   const goOn = async () => {
     if (busy || !link.isConnected) return;
     busy = true;
@@ -28,15 +30,18 @@ for (const link of findAll("a[data-more]")) {
       const further = find("a[data-more]", next);
       if (further) link.href = further.getAttribute("href");
       else link.remove();
-    } catch (lost) {
-      complain(lost);
-    } finally {
       busy = false;
+      // Looked at anew: where the end never left sight, because people are quick or the rows few, no change is told.
+      watch.unobserve(link);
+      if (further) watch.observe(link);
+    } catch (lost) {
+      busy = false;
+      complain(lost);
     }
   };
   link.addEventListener("click", (event) => {
     event.preventDefault();
     goOn();
   });
-  new IntersectionObserver(([seen]) => seen.isIntersecting && goOn(), { rootMargin: "600px" }).observe(link);
+  watch.observe(link);
 }
