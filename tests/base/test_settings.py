@@ -34,6 +34,24 @@ class TestOrigins:
         assert secret is not None
         assert secret.get_secret_value() == "s" * 40
 
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("eye_url", ["http://127.0.0.1:8100", "http://127.0.0.1:8101"]),
+            ("allowed_hosts", ["retinue.example", "localhost"]),
+            ("cors_origins", ["https://a.example", "https://b.example"]),
+            ("trusted_proxies", ["10.0.0.0/8", "192.168.0.0/16"]),
+            ("webhook_allow", ["10.0.0.0/8"]),
+        ],
+    )
+    def test_several_are_told_with_commas(self, monkeypatch: pytest.MonkeyPatch, name: str, told: list[str]) -> None:
+        monkeypatch.setenv(f"RETINUE_{name.upper()}", ", ".join(told))
+        assert getattr(read_settings(), name) == told
+
+    def test_no_list_is_left_out_above(self) -> None:
+        lists = {name for name, field in Settings.model_fields.items() if field.annotation == list[str]}
+        assert lists == {"eye_url", "allowed_hosts", "cors_origins", "trusted_proxies", "webhook_allow"}
+
     def test_a_wrong_value_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RETINUE_PORT", "eighty")
         with pytest.raises(BadSettings, match="RETINUE_PORT"):

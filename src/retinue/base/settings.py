@@ -15,7 +15,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import TomlConfigSettingsSource
@@ -25,7 +25,13 @@ from retinue.base.errors import Invalid
 PREFIX = "RETINUE_"
 SECRETS_FOLDER = Path("/run/secrets")
 Credits = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=15)]
-CommaList = Annotated[list[str], NoDecode]
+
+
+def _split(told: Any) -> Any:
+    return [part.strip() for part in told.split(",") if part.strip()] if isinstance(told, str) else told
+
+
+CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
 
 
@@ -148,11 +154,6 @@ class Settings(BaseSettings):
         "info", description="Least serious line that is logged."
     )
     log_file: Path | None = Field(None, description="Log to this file instead of standard output.")
-
-    @field_validator("allowed_hosts", "cors_origins", "trusted_proxies", "webhook_allow", mode="before")
-    @classmethod
-    def _split(cls, told: Any) -> Any:
-        return [part.strip() for part in told.split(",") if part.strip()] if isinstance(told, str) else told
 
     @field_validator("trusted_proxies", "webhook_allow")
     @classmethod
