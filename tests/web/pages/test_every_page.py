@@ -14,7 +14,7 @@ from tests.web.pages.browsing import LIGHT_BYTES, SCRIPT, Browser, browse, weigh
 from tests.web.pages.screens import SCREENS
 
 OPEN = {"/login", "/register", "/setup"}
-NOT_PAGES = {"/thumbs/{image_id}", "/credits.csv"}
+NOT_PAGES = {"/thumbs/{image_id}", "/credits.csv", "/loans.csv"}
 
 
 def pages_of_the_house() -> set[str]:

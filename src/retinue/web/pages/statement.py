@@ -1,17 +1,16 @@
 """One's own ledger: every entry with the balance after it, and all of it as CSV."""
 
-import csv
-import io
-from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Query
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from retinue.base.database import Database
 from retinue.credits.shapes import as_credits
 from retinue.credits.statement import Kind, statement
+from retinue.credits.tables import Entry
+from retinue.web.pages.sheets import plain, sheet
 from retinue.web.pages.visiting import SignedIn, first, page_routes
 
 pages = page_routes()
@@ -35,35 +34,17 @@ async def show_credits(
 
 @pages.get("/credits.csv")
 async def download_credits(visit: SignedIn) -> Response:
-    headers = {"Content-Disposition": 'attachment; filename="credits.csv"'}
-    return StreamingResponse(_lines(visit), headers=headers, media_type="text/csv; charset=utf-8")
-
-
-async def _lines(visit: SignedIn) -> AsyncIterator[str]:
-    """A page of the statement at a time: a million entries are never in memory together."""
-    yield _line(COLUMNS)
-    cursor = None
-    while True:
-        told, cursor = await visit[Database].read(
-            lambda now, cursor=cursor: statement(now, visit.identity.user_id, first(200, cursor))  # type: ignore[misc]
+    async def fetch(cursor: str | None) -> tuple[list[tuple[str, ...]], str | None]:
+        told, further = await visit[Database].read(
+            lambda now: statement(now, visit.identity.user_id, first(200, cursor))
         )
-        for one in told:
-            entry = one.entry
-            amounts = (entry.amount, entry.balance_after, entry.held_after)
-            amount, balance, held = (f"{as_credits(value):.2f}" for value in amounts)
-            words = _plain(entry.description)
-            at = entry.created_at.isoformat()
-            yield _line((at, entry.kind, entry.operation, entry.operation_id, amount, balance, held, words))
-        if cursor is None:
-            return
+        return [_row(one.entry) for one in told], further
+
+    return sheet("credits.csv", COLUMNS, fetch)
 
 
-def _line(values: tuple[str, ...]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(values)
-    return out.getvalue()
-
-
-def _plain(text: str) -> str:
-    """A spreadsheet runs what begins like a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+def _row(entry: Entry) -> tuple[str, ...]:
+    amounts = (entry.amount, entry.balance_after, entry.held_after)
+    amount, balance, held = (f"{as_credits(value):.2f}" for value in amounts)
+    at = entry.created_at.isoformat()
+    return at, entry.kind, entry.operation, entry.operation_id, amount, balance, held, plain(entry.description)
