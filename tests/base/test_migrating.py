@@ -30,6 +30,12 @@ def test_the_steps_make_what_the_code_describes(database: Database) -> None:
     assert differences == []
 
 
+def test_a_newer_schema_is_left_alone(database: Database) -> None:
+    database.write_now(lambda now: now.execute(sa.text("UPDATE alembic_version SET version_num = '9999_tomorrow'")))
+    with pytest.raises(migrating.NewerSchema, match="9999_tomorrow"):
+        migrating.upgrade(database)
+
+
 def test_every_step_can_be_undone(database_url: str) -> None:
     database = Database(database_url)
     migrating.downgrade(database, "base")

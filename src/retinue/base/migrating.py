@@ -11,17 +11,25 @@ from alembic.script import ScriptDirectory
 
 import retinue
 from retinue.base.database import Database
-from retinue.base.errors import Invalid
+from retinue.base.errors import Conflict, Invalid
 
 FOLDER = Path(retinue.__file__).parent / "migrations"
 LOCK = 5_248_301  # any number, the same on every node
+
+
+class NewerSchema(Conflict):
+    code = "newer-schema"
+    title = "The database belongs to a newer version of Retinue"
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """All steps in one transaction: a process killed half-way leaves the schema as it was for the next start."""
     with database.alone() as connection:
         _lock(connection)
-        if revision != "head" or _revision_at(connection) != head():
+        at = _revision_at(connection)
+        if at is not None and at not in _known():
+            raise NewerSchema(f"It is at {at}, which this version does not know: install the version that made it")
+        if revision != "head" or at != head():
             command.upgrade(_config(connection), revision)
 
 
@@ -33,7 +41,7 @@ def downgrade(database: Database, revision: str) -> None:
 
 def move(database: Database, revision: str) -> None:
     """To that step, forwards or backwards."""
-    steps = [step.revision for step in _steps(FOLDER).walk_revisions()]
+    steps = _known()
     if revision != "base" and revision not in steps:
         raise Invalid(f"There is no step {revision}; there are: {', '.join(reversed(steps))}")
     at = revision_of(database)
@@ -51,6 +59,11 @@ def revision_of(database: Database) -> str | None:
 
 def head() -> str | None:
     return _steps(FOLDER).get_current_head()
+
+
+def _known() -> list[str]:
+    """The newest first."""
+    return [step.revision for step in _steps(FOLDER).walk_revisions()]
 
 
 @cache

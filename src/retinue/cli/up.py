@@ -11,7 +11,7 @@ from retinue import assembly
 from retinue.base import failpoints
 from retinue.base.observe import start_logging
 from retinue.base.settings import read_settings
-from retinue.web.serving import Server
+from retinue.web.serving import Server, check_place
 
 
 def up(
@@ -26,6 +26,7 @@ def up(
 
 def run(*, host: str | None, port: int | None, data_dir: Path | None, takes_chunks: bool = True) -> int:
     settings = read_settings(host=host, port=port, data_dir=data_dir)
+    check_place(settings.host, settings.port)
     failpoints.arm(settings.failpoints)
     start_logging(level=settings.log_level, file=settings.log_file)
     house = assembly.open_house(settings)

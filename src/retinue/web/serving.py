@@ -1,6 +1,7 @@
 """How the process listens, and how it stops: ready says no first, then the door closes, then what was accepted ends."""
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from retinue.base.errors import Conflict
 from retinue.base.settings import Settings
 from retinue.predictions.paying import DEADLINE_S
 from retinue.web.heads import PatientProtocol
@@ -16,6 +18,26 @@ from retinue.web.health import Health
 
 NOTICE_S = 2.0  # a load balancer that probes every second has seen the 503 by then
 FINISH_S = round(DEADLINE_S) + 5  # what was accepted may use all of its time, and then answer
+
+
+class CannotListen(Conflict):
+    code = "cannot-listen"
+    title = "Retinue cannot listen there"
+
+
+def check_place(host: str, port: int) -> None:
+    """Asked before anything is opened: the person at the console gets a sentence instead of a log line."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as refused:
+            why = (
+                "Something else listens"
+                if refused.errno == errno.EADDRINUSE
+                else f"{refused.strerror}, so nothing can listen"
+            )
+            raise CannotListen(f"{why} on {host}:{port}. Choose another: RETINUE_PORT={port + 1}") from refused
 
 
 class Server(uvicorn.Server):
