@@ -1,4 +1,5 @@
-"""Thirty seconds of kill -9, pauses longer than a lease, and brokers that forget, from a seed; then the books.
+"""Thirty seconds of kill -9, pauses longer than a lease, brokers that forget and databases that are killed; then the
+books. What is done and to whom follows from a seed.
 
 The negative control runs the same with the fence taken away, and must be caught.
 """
@@ -9,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from retinue.base import migrating
 from retinue.base.database import Database, Transaction
 from retinue.credits.tables import Entry
 from retinue.credits.verifying import verify
@@ -23,6 +26,7 @@ from retinue.jobs.tables import Chunk, Job
 from retinue.jobs.verifying import charges_match_chunks, holds_match_jobs, sums_match_chunks
 from tests.credits.people import a_user
 from tests.jobs.works import a_job
+from tests.servers.postgres import OwnPostgres
 from tests.servers.processes import kill, start_on_leash
 from tests.servers.valkey import OwnValkey
 
@@ -35,10 +39,18 @@ PATIENCE_S = 240
 class Yard:
     """Labourers on one database and one broker."""
 
-    def __init__(self, folder: Path, database_url: str, valkey: OwnValkey, *, fenced: bool) -> None:
-        self.folder, self.url, self.valkey, self.fenced = folder, database_url, valkey, fenced
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        valkey: OwnValkey,
+        *,
+        fenced: bool = True,
+        postgres: OwnPostgres | None = None,
+    ) -> None:
+        self.folder, self.url, self.valkey, self.fenced, self.postgres = folder, database_url, valkey, fenced, postgres
         self.running: list[subprocess.Popen[bytes]] = []
-        self.started = 0
+        self.started = self.restarted = 0
 
     def start(self) -> None:
         self.started += 1
@@ -66,6 +78,17 @@ class Yard:
     def restart_broker(self, _chance: random.Random) -> None:
         self.valkey.kill()
         self.valkey.start()
+
+    def restart_database(self, _chance: random.Random) -> None:
+        """In the middle of everybody's transactions."""
+        assert self.postgres is not None, "only a server of the test's own"
+        self.postgres.kill()
+        self.postgres.start()
+        self.restarted += 1
+
+    def deeds(self) -> list[Callable[[random.Random], None]]:
+        usual = [self.kill_one, self.kill_one, self.pause_one, self.flush, self.restart_broker]
+        return [*usual, self.restart_database] if self.postgres else usual
 
     def close(self) -> None:
         for process in self.running:
@@ -104,10 +127,12 @@ def live_through(
     for _ in range(LABOURERS):
         yard.start()
     end = time.monotonic() + seconds
-    deeds = [yard.kill_one, yard.kill_one, yard.pause_one, yard.flush, yard.restart_broker]
-    while time.monotonic() < end:
+    deeds = yard.deeds()
+    for number, deed in enumerate(_as_chance_wills(deeds, chance)):
+        if number >= len(deeds) and time.monotonic() > end:
+            break
         time.sleep(chance.uniform(0.3, 1.2))
-        chance.choice(deeds)(chance)
+        deed(chance)
         if open_jobs_now(database) < 3:
             user = chance.choice(users)
             jobs.append(database.write_now(lambda now, user=user: a_job(now, user, chunks=CHUNKS)))
@@ -118,6 +143,13 @@ def live_through(
     while open_jobs_now(database) and time.monotonic() < deadline:
         time.sleep(0.2)
     return database.read_now(what_is_wrong)
+
+
+def _as_chance_wills(deeds: list[Callable[[random.Random], None]], chance: random.Random) -> Iterator[Any]:
+    """Each of them once, then whichever: a slow machine has time for few."""
+    yield from chance.sample(deeds, len(deeds))
+    while True:
+        yield chance.choice(deeds)
 
 
 def open_jobs_now(database: Database) -> int:
@@ -136,12 +168,27 @@ def database(database_url: str) -> Iterator[Database]:
 def test_nothing_is_lost_and_nothing_is_paid_twice(
     tmp_path: Path, database_url: str, database: Database, own_valkey_server: OwnValkey, seed: int
 ) -> None:
-    yard = Yard(tmp_path, database_url, own_valkey_server, fenced=True)
+    yard = Yard(tmp_path, database_url, own_valkey_server)
     try:
         assert live_through(yard, database, seed=seed, seconds=SECONDS) == []
         assert yard.started > LABOURERS
     finally:
         yard.close()
+
+
+@pytest.mark.slow
+def test_nor_where_the_database_is_killed_too(
+    tmp_path: Path, own_postgres_server: OwnPostgres, own_valkey_server: OwnValkey
+) -> None:
+    database = Database(own_postgres_server.url)
+    yard = Yard(tmp_path, own_postgres_server.url, own_valkey_server, postgres=own_postgres_server)
+    try:
+        migrating.upgrade(database)
+        assert live_through(yard, database, seed=11, seconds=SECONDS, patience_s=2 * PATIENCE_S) == []
+        assert yard.restarted
+    finally:
+        yard.close()
+        database.close()
 
 
 @pytest.mark.slow
