@@ -37,7 +37,7 @@ Batch = list[tuple[int, Candidate]]
 AT_ONCE = 8  # so many batches, some being checked and some on their way to the disk
 MOST_IN_BATCH = 16
 MOST_BYTES_IN_BATCH = 4 << 20
-BYTES_AT_ONCE = 96 << 20
+BYTES_AT_ONCE = min(96, 24 * (os.cpu_count() or 1)) << 20  # a picture of the largest kind for each processor
 FILMS_AT_ONCE = 2  # each is read by a child with up to 1.5 GiB
 OF_THE_FILE = (Invalid, TooLarge, WrongKind, VisionError)  # everything else ends the whole import
 
