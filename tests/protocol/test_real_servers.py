@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import httpx2
 import pytest
@@ -151,6 +152,8 @@ async def test_workers_killed_three_times_under_load_fail_nobody(
             async with asyncio.TaskGroup() as together:
                 for _ in range(8):
                     together.create_task(ask())
+                await _answered(took_s, 200)
+                undisturbed_s = took_s.copy()
                 for port in [*workers.ports, workers.ports[0]]:
                     await _answered(took_s, 40)
                     await asyncio.to_thread(kill, workers.processes[port])
@@ -163,10 +166,16 @@ async def test_workers_killed_three_times_under_load_fail_nobody(
         remote.close()
         house.close()
         gc.collect()  # within this test, where its warning is expected
-    median, worst = sorted(took_s)[len(took_s) // 2], max(took_s)
+    disturbed_s = took_s[len(undisturbed_s) :]
+    added_s = max(disturbed_s) - max(undisturbed_s)
     with capsys.disabled():
-        print(f"\n{len(took_s)} answers, none failed; median {median * 1e3:.0f} ms, worst {worst * 1e3:.0f} ms")
-    assert worst < 10 + 20 * median  # who is answered late by the weather is late all the time
+        print(f"\nundisturbed {_told(undisturbed_s)}; workers killed three times {_told(disturbed_s)}, none failed")
+        print(f"worst added latency {added_s * 1e3:.0f} ms")
+    assert max(disturbed_s) < 10 + 20 * median(took_s)  # who is answered late by the weather is late all the time
+
+
+def _told(took_s: list[float]) -> str:
+    return f"{len(took_s)} answers, median {median(took_s) * 1e3:.0f} ms, worst {max(took_s) * 1e3:.0f} ms"
 
 
 async def _answered(took_s: list[float], more: int) -> None:
