@@ -1,4 +1,4 @@
-"""`retinue kit …`: what of a kit is in a picture, on a server."""
+"""`retinue kit …`: what of a kit is in a picture, and into whose hands it goes, on a server."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,11 @@ from retinue.cli.showing import Json, say, show_json, show_table
 from retinue.client import Client, RetinueError
 from retinue.client.toolkits import Check, Kit
 
-app = cyclopts.App(name="kit", help="Check tool kits against pictures.", result_action="return_value")
+app = cyclopts.App(
+    name="kit", help="Check tool kits against pictures, hand them out, take them back.", result_action="return_value"
+)
+for name, place in {"issue": "issue", "return": "take_back", "loans": "list_loans"}.items():
+    app.command(f"retinue.cli.lending:{place}", name=name)
 
 
 class NoSuchKit(RetinueError):
@@ -57,7 +61,7 @@ def check(
     ```
     """
     with at.client() as client:
-        told = client.kits.check(_find(client, kit).id, picture, confidence=confidence)
+        told = client.kits.check(kit_named(client, kit).id, picture, confidence=confidence)
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
             say(str(client.media.save(told.annotated_url, save / f"{picture.stem}-checked.jpg")))
@@ -80,7 +84,7 @@ def _tell(told: Check) -> None:
     console.print("[bold]complete[/bold]" if told.complete else "[bold]not complete[/bold]")
 
 
-def _find(client: Client, kit: str) -> Kit:
+def kit_named(client: Client, kit: str) -> Kit:
     for one in client.kits.list():
         if kit in {one.id, one.name}:
             return one

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from cyclopts import Parameter
@@ -23,12 +23,13 @@ from retinue.catalog.sources import Sources, is_source
 from retinue.catalog.tables import Model, Version
 from retinue.cli.local import local_house
 from retinue.cli.local_predict import wanted
-from retinue.cli.showing import Json, show_json, show_table
+from retinue.cli.showing import show_json
 from retinue.credits.prices import prices_of
 from retinue.credits.shapes import as_credits
 from retinue.vision import open_model, quantizing, tuning
 from retinue.vision.images import encode_jpeg
 from retinue.vision.importing import Told
+from retinue.vision.importing.told import Pixels
 from retinue.vision.intake import neutral_picture
 from retinue.vision.package import MANIFEST, Package, Task, read_package
 from retinue.vision.results import Timing
@@ -37,25 +38,20 @@ Name = Annotated[str, Parameter(help="Name of the model.")]
 
 
 def add(
-    source: Annotated[str, Parameter(help="FILE.onnx, a folder or ZIP with one, https://… or hf://owner/name[:file].")],
-    /,
+    source: str,
     *,
-    name: Annotated[str | None, Parameter(help="Unset: the file's own name.")] = None,
-    task: Annotated[Task | None, Parameter(help="What it does, where the file does not say.")] = None,
-    labels: Annotated[Path | None, Parameter(help="File with one class name per line.")] = None,
-    size: Annotated[str | None, Parameter(help="Picture size it was trained on: 640x480.")] = None,
-    pixels: Annotated[
-        Literal["raw", "unit", "signed", "imagenet"] | None, Parameter(help="How it wants colours as numbers.")
-    ] = None,
-    licence: Annotated[str | None, Parameter(help="Its licence, where the file does not say.")] = None,
-    sha256: Annotated[str | None, Parameter(help="Checksum a pulled file must have.")] = None,
-    as_json: Json = False,
-) -> int:
-    """Import a model, try it out, and make it a new model, or the next version of the one with its name."""
+    name: str | None,
+    labels: list[str] | None,
+    task: Task | None,
+    size: str | None,
+    pixels: Pixels | None,
+    licence: str | None,
+    sha256: str | None,
+) -> dict[str, Any]:
     told = Told(
         name=name,
         task=task,
-        labels=tuple(labels.read_text("utf-8").splitlines()) if labels else None,
+        labels=None if labels is None else tuple(labels),
         size=_size(size),
         pixels=pixels,
         licence=licence,
@@ -63,15 +59,7 @@ def add(
     )
     with local_house() as house:
         published = asyncio.run(_publish(house, source, told, sha256=sha256))
-    if as_json:
-        show_json({"model": published.model, "version": str(published.number), "intake": published.intake})
-        return 0
-    print(published.intake["sentence"])
-    if published.number == 1:
-        print(f"{published.model} is live: POST /api/v1/predict with model={published.model}")
-    else:
-        print(f"To let it answer: retinue model activate {published.model} {published.number} --reason '…'")
-    return 0
+    return {"model": published.model, "version": str(published.number), "intake": dict(published.intake)}
 
 
 def list_here() -> list[dict[str, Any]]:
@@ -93,11 +81,10 @@ def list_here() -> list[dict[str, Any]]:
     ]
 
 
-def show(name: Name, /, *, as_json: Json = False) -> int:
-    """One model and its versions, the newest first."""
+def versions_of(name: str) -> list[dict[str, Any]]:
     with local_house() as house:
         model, own = house.database.read_now(lambda now: _with_versions(now, name))
-    shown = [
+    return [
         {
             "version": version.label,
             "state": "active" if version.id == model.active_version_id else version.state,
@@ -108,41 +95,24 @@ def show(name: Name, /, *, as_json: Json = False) -> int:
         }
         for version in own
     ]
-    if as_json:
-        show_json(shown)
-    else:
-        show_table(("Version", "State", "Labels", "Bytes", "Since", "SHA-256"), [list(one.values()) for one in shown])
-    return 0
 
 
-def activate(
-    name: Name,
-    version: Annotated[str, Parameter(help="Number of the version.")],
-    /,
-    *,
-    reason: Annotated[str, Parameter(help="Kept in the audit trail.")],
-) -> int:
-    """Let this version answer from now on; an older one is the roll-back."""
-
+def activate(name: str, version: str, *, reason: str) -> None:
     def switch(now: Transaction) -> None:
         model = model_named(now, name)
         versions.activate(now, model, version_numbered(now, model, version), by=audit.CONSOLE, reason=reason)
 
     with local_house() as house:
         house.database.write_now(switch)
-    return 0
 
 
-def retire(name: Name, version: Annotated[str, Parameter(help="Number of the version.")], /) -> int:
-    """Let this version never answer again."""
-
+def retire(name: str, version: str) -> None:
     def close(now: Transaction) -> None:
         model = model_named(now, name)
         versions.retire(now, model, version_numbered(now, model, version), by=audit.CONSOLE)
 
     with local_house() as house:
         house.database.write_now(close)
-    return 0
 
 
 def tune(name: Name, /, *, seconds: Annotated[float, Parameter(help="How long to measure.")] = 8.0) -> int:

@@ -25,5 +25,9 @@ class At:
         """Whether any server is meant at all; without one, this machine does the work itself."""
         return self.server is not None or self.profile is not None or is_told()
 
+    def is_named(self) -> bool:
+        """Whether this very command names one. What admins do is meant for this machine's own house otherwise."""
+        return self.server is not None or self.profile is not None
+
 
 NOWHERE = At()

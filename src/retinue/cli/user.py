@@ -1,49 +1,61 @@
-"""`retinue user …`: people, straight in the database. No server needs to run; a running one notices within 15 s."""
+"""`retinue user …`: the people of this machine's own house, or of a server that is named."""
 
 import getpass
 import sys
-from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import cyclopts
 
-from retinue.accounts import audit, people
-from retinue.accounts.people import Newcomer
-from retinue.accounts.shapes import profile_of
-from retinue.accounts.tables import Role, User
-from retinue.base.database import Transaction
-from retinue.base.errors import Invalid, NotFound
-from retinue.cli.local import local_house
+from retinue.cli.reaching import NOWHERE, At
 from retinue.cli.showing import Json, show_json, show_table
+from retinue.client import RetinueError
 
-user = cyclopts.App(name="user", help="Add, list and change people.", result_action="return_value")
+if TYPE_CHECKING:
+    from retinue.cli.local_people import Here
+    from retinue.cli.server_people import There
+
+Role: TypeAlias = Literal["user", "operator", "admin"]
+user = cyclopts.App(
+    name="user",
+    help="Add, list and change people: in this machine's own database, or with `--server` or `--profile` on a server.",
+    result_action="return_value",
+)
+
+
+class NotTheSame(RetinueError):
+    @property
+    def title(self) -> str:
+        return "The two are not the same"
 
 
 @user.command
 def add(
-    email: str, *, role: Role = "user", name: str = "", surname: str = "", employee_number: str | None = None
+    email: str,
+    *,
+    role: Role = "user",
+    name: str = "",
+    surname: str = "",
+    employee_number: str | None = None,
+    at: At = NOWHERE,
 ) -> int:
-    """Add somebody; the password is asked for, or read from standard input."""
-    email = _email(email)
-    with local_house() as house:
-        house.database.read_now(lambda now: people.check_free(now, email=email, employee_number=employee_number))
-        hashed = house.accounts.hasher.choose_now(_ask_password(), about=(email, name, surname))
-        newcomer = Newcomer(email, hashed, name=name, surname=surname, employee_number=employee_number, role=role)
+    """Add somebody; the password is asked for, or read from standard input.
 
-        def sign_up(now: Transaction) -> User:
-            made = people.sign_up(now, newcomer, then=house.accounts.after_sign_up)
-            audit.record(now, audit.CONSOLE, "user.add", made.id, {"role": role})
-            return made
+    For example:
 
-        print(house.database.write_now(sign_up).id)
+    ```console
+    $ retinue user add ann@example.com --role operator --employee-number 4711
+    $ retinue user add ann@example.com --profile root
+    ```
+    """
+    told = _people(at).add(email, _ask_password, role=role, name=name, surname=surname, employee_number=employee_number)
+    print(told)
     return 0
 
 
 @user.command(name="list")
-def list_people(*, role: Role | None = None, as_json: Json = False) -> int:
+def list_people(*, role: Role | None = None, as_json: Json = False, at: At = NOWHERE) -> int:
     """List everybody."""
-    with local_house() as house:
-        found = house.database.read_now(lambda now: now.all(people.search(role=role).order_by(User.id)))
-    shown = [profile_of(one).model_dump(mode="json") for one in found]
+    shown = _people(at).found(role)
     if as_json:
         show_json(shown)
         return 0
@@ -62,52 +74,41 @@ def list_people(*, role: Role | None = None, as_json: Json = False) -> int:
 
 
 @user.command
-def role(email: str, new_role: Role) -> int:
+def role(email: str, new_role: Role, *, at: At = NOWHERE) -> int:
     """Make somebody a user, an operator or an admin; ends their sessions."""
-    return _change(email, lambda now, found: people.set_role(now, found.id, new_role, actor=audit.CONSOLE))
+    _people(at).set_role(email, new_role)
+    return 0
 
 
 @user.command
-def disable(email: str) -> int:
+def disable(email: str, *, at: At = NOWHERE) -> int:
     """Let somebody in no longer; everything of theirs stays."""
-    return _change(email, lambda now, found: people.set_active(now, found.id, False, actor=audit.CONSOLE))
+    _people(at).set_active(email, False)
+    return 0
 
 
 @user.command
-def enable(email: str) -> int:
+def enable(email: str, *, at: At = NOWHERE) -> int:
     """Let somebody in again."""
-    return _change(email, lambda now, found: people.set_active(now, found.id, True, actor=audit.CONSOLE))
+    _people(at).set_active(email, True)
+    return 0
 
 
 @user.command
-def password(email: str) -> int:
+def password(email: str, *, at: At = NOWHERE) -> int:
     """Give somebody a new password, asked for or read from standard input; ends their sessions."""
-    with local_house() as house:
-        found = house.database.read_now(lambda now: _find(now, _email(email)))
-        about = (found.email, found.name, found.surname)
-        hashed = house.accounts.hasher.choose_now(_ask_password(), about=about)
-        house.database.write_now(lambda now: people.set_password(now, found.id, hashed, actor=audit.CONSOLE))
+    _people(at).set_password(email, _ask_password)
     return 0
 
 
-def _change(email: str, change: Callable[[Transaction, User], None]) -> int:
-    with local_house() as house:
-        house.database.write_now(lambda now: change(now, _find(now, _email(email))))
-    return 0
+def _people(at: At) -> "Here | There":
+    if at.is_named():
+        from retinue.cli.server_people import There
 
+        return There(at)
+    from retinue.cli.local_people import Here
 
-def _find(now: Transaction, email: str) -> User:
-    found = people.by_email(now, email)
-    if found is None:
-        raise NotFound(f"There is no user {email}")
-    return found
-
-
-def _email(text: str) -> str:
-    try:
-        return people.email_of(text)
-    except ValueError as wrong:
-        raise Invalid(f"{text} {wrong}") from None
+    return Here()
 
 
 def _ask_password() -> str:
@@ -116,5 +117,5 @@ def _ask_password() -> str:
         return sys.stdin.readline().rstrip("\n")
     chosen = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != chosen:
-        raise Invalid("The two are not the same")
+        raise NotTheSame("Nothing was changed")
     return chosen

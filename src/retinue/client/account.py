@@ -41,6 +41,23 @@ class SignedIn(Told):
     user: Profile
 
 
+# What a key may be made for, in the order in which the server names them.
+SCOPES = (
+    "predict",
+    "predictions:read",
+    "datasets:read",
+    "datasets:write",
+    "jobs:read",
+    "jobs:write",
+    "toolkits:read",
+    "toolkits:write",
+    "feedback:write",
+    "webhooks:write",
+    "credits:read",
+    "admin",
+)
+
+
 class Key(Told):
     id: str
     name: str
