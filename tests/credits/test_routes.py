@@ -112,7 +112,12 @@ class TestRecharging:
         assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
         assert (await ada.get("/api/v1/me/credits")).json()["balance"] == 101.0
 
-    @pytest.mark.parametrize("amount", [0, 0.001, 1e15, "much", None, True, "NaN", 1e400])
+    async def test_takes_what_programs_make_of_a_sum(self, ada: Person, admin: Person) -> None:
+        told = {"amount": 0.1 + 0.2, "reason": "0.30000000000000004"}
+        assert (await admin.post("/api/v1/admin/users/ada@example.com/credits", json=told)).status_code == 200
+        assert (await ada.get("/api/v1/me/credits")).json()["balance"] == 100.3
+
+    @pytest.mark.parametrize("amount", [0, 0.001, 1e15, "much", "1", None, True, "NaN", 1e400])
     async def test_takes_only_amounts_with_two_places(self, ada: Person, admin: Person, amount: object) -> None:
         answer = await admin.post(
             "/api/v1/admin/users/ada@example.com/credits",

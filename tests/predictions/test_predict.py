@@ -71,6 +71,11 @@ class TestSendingAPicture:
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert await credits_of(ada) == (100.0, 0.0)
 
+    async def test_a_bad_parameter_in_the_address_is_one_though_the_form_has_a_good_one(self, ada: Person) -> None:
+        files = {"file": ("cup.jpg", photograph("coffee"))}
+        answer = await ada.post("/api/v1/predict?top_k=0", files=files, data={"top_k": "1"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-parameters")
+
     @pytest.mark.parametrize(
         ("body", "status"),
         [(b"", 422), (b"\x00", 415), (b"\xff\xd8\xff\xe0", 422), (b"<svg/>", 415), (photograph("coffee")[:9000], 422)],

@@ -48,7 +48,7 @@ PROMISES = [
     Promise("A signed link opens one thing, for a while", ("tests/media/test_links.py",)),
     Promise("Pages cannot be driven by others", ("tests/web/pages/test_browser_sessions.py",)),
     Promise(
-        "Nothing that the document allows or forbids is answered with 5xx",
+        "What the document allows is taken, what it forbids is refused, every answer is as it says",
         ("tests/torture/test_schemas.py", "tests/client/test_openapi.py"),
     ),
     Promise("Health tells the truth; refusals are problem documents", ("tests/web/test_doorway.py",)),

@@ -26,6 +26,21 @@ class TestEveryAnswer:
 
 
 class TestRefusals:
+    @pytest.mark.parametrize(
+        ("path", "known"),
+        [
+            ("/api/v1/datasets", "GET, POST"),
+            ("/api/v1/webhooks/one", "DELETE, GET, PATCH"),
+            ("/api/v1/webhooks/secret", "GET"),
+        ],
+    )
+    async def test_a_method_that_is_not_there_names_those_that_are(
+        self, http: httpx2.AsyncClient, path: str, known: str
+    ) -> None:
+        refused = await http.put(path)
+        assert_problem(refused, 405)
+        assert refused.headers["allow"] == known
+
     async def test_no_route(self, http: httpx2.AsyncClient) -> None:
         assert_problem(await http.get("/api/v1/nowhere"), 404)
         assert_problem(await http.get("/nowhere"), 404)

@@ -33,15 +33,17 @@ class NewUser(Shape):
 
 
 class UserChange(Shape):
-    """What is not sent stays."""
+    """What is not sent stays: factories, because a default in the document would promise the contrary."""
 
-    email: Email = ""
-    name: ShortLine = ""
-    surname: ShortLine = ""
+    email: Email = Field(default_factory=str)
+    name: ShortLine = Field(default_factory=str)
+    surname: ShortLine = Field(default_factory=str)
     employee_number: EmployeeNumber | None = None
-    role: Role = "user"
-    active: bool = True
-    weight: int = Field(default=1, ge=1, le=100, description="Share of their jobs while others have jobs too.")
+    role: Role = Field(default_factory=lambda: "user")
+    active: bool = Field(default_factory=bool)
+    weight: int = Field(
+        default_factory=int, ge=1, le=100, description="Share of their jobs while others have jobs too."
+    )
 
 
 class PasswordGiven(Shape):

@@ -29,6 +29,11 @@ _SHAPE = re.compile(
 )
 
 
+class BadExpiry(Invalid):
+    code = "bad-expiry"
+    title = "expires_at lies in the future, and at most ten years away"
+
+
 class TooManyKeys(Conflict):
     code = "too-many-keys"
     title = "You have as many keys as anybody may"
@@ -48,7 +53,7 @@ def make(
         raise KeyTooNarrow("Only an admin who signed in can make a key with the scope admin")
     expires_at = expires_at or now.time + LIFE
     if not now.time < expires_at <= now.time + LONGEST_LIFE:
-        raise Invalid("expires_at lies in the future, and at most ten years away")
+        raise BadExpiry()
     now.value(sa.select(User.id).where(User.id == caller.user_id).with_for_update())  # one maker at a time: MOST holds
     live = sa.select(sa.func.count()).where(
         Key.user_id == caller.user_id, Key.revoked_at.is_(None), Key.expires_at > now.time

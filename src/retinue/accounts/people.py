@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from retinue.accounts import audit, keys, sessions
 from retinue.accounts.tables import Role, User
@@ -46,7 +46,10 @@ def email_of(text: str) -> str:
     return email
 
 
-Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(email_of)]
+_PATTERN = r"^\s*[^@\s\x00-\x1f\x7f-\x9f]{1,64}@[^@\s\x00-\x1f\x7f-\x9f]{1,253}\s*$"
+Email = Annotated[
+    str, StringConstraints(max_length=320), Field(json_schema_extra={"pattern": _PATTERN}), AfterValidator(email_of)
+]
 
 
 @dataclass(frozen=True, slots=True)

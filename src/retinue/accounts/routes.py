@@ -1,10 +1,10 @@
 """People and themselves: registering, the profile, its keys, and leaving."""
 
 from ipaddress import ip_network
-from typing import Annotated, Self
+from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from retinue.accounts import audit, keys, people, signing_in
 from retinue.accounts.access import SCOPES, Caller, Holder
@@ -15,14 +15,22 @@ from retinue.accounts.people import Email, Newcomer
 from retinue.accounts.shapes import Profile, Shape, profile_of
 from retinue.accounts.tables import Key, User
 from retinue.base.database import Transaction
-from retinue.base.errors import Forbidden
+from retinue.base.errors import Forbidden, Invalid
 from retinue.base.paging import Page, Paging
 from retinue.base.parts import part
-from retinue.base.words import Name, OneLine, ShortLine
+from retinue.base.words import CONTROL, Name, OneLine, ShortLine, ZonedMoment
 
 routes = APIRouter(prefix="/api/v1", tags=["users"])
 Room = Annotated[Accounts, part(Accounts)]
-EmployeeNumber = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$"), OneLine]
+_SIGN = rf"[^\s{CONTROL}]"
+EmployeeNumber = Annotated[
+    str, Field(min_length=1, max_length=64, pattern=rf"^{_SIGN}([^{CONTROL}]*{_SIGN})?$"), OneLine
+]
+
+
+class PasswordNeeded(Invalid):
+    code = "current-password-needed"
+    title = "current_password is needed to change the address or the password"
 
 
 class RegistrationClosed(Forbidden):
@@ -40,6 +48,10 @@ def _network(text: str) -> str:
     return str(ip_network(text, strict=False))
 
 
+Scope = Annotated[str, Field(json_schema_extra={"enum": [*SCOPES]}), AfterValidator(_scope)]
+Network = Annotated[str, Field(max_length=64, json_schema_extra={"format": "ipvanynetwork"}), AfterValidator(_network)]
+
+
 class Registration(Shape):
     email: Email
     password: NewPassword
@@ -54,22 +66,16 @@ class ProfileChange(Shape):
 
     name: ShortLine = ""
     surname: ShortLine = ""
-    email: Email = ""
+    email: Email = Field(default_factory=str)
     password: NewPassword | None = None
     current_password: GivenPassword | None = None
-
-    @model_validator(mode="after")
-    def _known_by_whom(self) -> Self:
-        if self.model_fields_set & {"email", "password"} and self.current_password is None:
-            raise ValueError("current_password is needed to change the address or the password")
-        return self
 
 
 class KeyWish(Shape):
     name: Name
-    scopes: list[Annotated[str, AfterValidator(_scope)]] | None = Field(None, min_length=1, max_length=len(SCOPES))
-    expires_at: AwareDatetime | None = Field(None, description="90 days from now unless told.")
-    networks: list[Annotated[str, Field(max_length=64), AfterValidator(_network)]] | None = Field(
+    scopes: list[Scope] | None = Field(None, min_length=1, max_length=len(SCOPES))
+    expires_at: ZonedMoment | None = Field(None, description="90 days from now unless told.")
+    networks: list[Network] | None = Field(
         None, min_length=1, max_length=50, description="The only networks the key opens from, such as 10.0.0.0/8."
     )
 
@@ -113,7 +119,9 @@ async def change_me(ask: ProfileChange, caller: Holder, request: Request, accoun
     """A new password ends all sessions, this one too."""
     sent = ask.model_fields_set
     if {"email", "password"} & sent:
-        given = ask.current_password.get_secret_value() if ask.current_password else None
+        if ask.current_password is None:
+            raise PasswordNeeded()
+        given = ask.current_password.get_secret_value()
         await signing_in.prove(accounts, caller.user_id, given, address=address_of(request.scope))
     hashed = None
     if ask.password is not None:

@@ -8,9 +8,9 @@ from retinue.accounts.tables import Role, User
 
 
 class Shape(BaseModel):
-    """What is sent to us: a field nobody declared is a mistake worth telling."""
+    """What is sent to us: a field nobody declared is a mistake worth telling, and so is 1 where true is meant."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Profile(BaseModel):

@@ -30,10 +30,15 @@ class Intake:
 class Source(BaseModel):
     """A model to pull: `https://…` or `hf://owner/name[:file]`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     source: Line = Field(min_length=1)
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+class BadFacts(Invalid):
+    code = "bad-facts"
+    title = "The facts beside the model file cannot be read"
 
 
 async def take_in(request: Request, intake: Intake, *, name: str | None, by: str) -> Published:
@@ -74,7 +79,7 @@ async def _uploaded(request: Request, folder: Path, name: str | None) -> tuple[P
 
 def facts_from(fields: dict[str, str], *, name: str | None, filename: str) -> Told:
     """What a form says beside the file: labels one per line or as JSON, size as 640x480, the rest as it stands."""
-    told: dict[str, Any] = dict(fields)
+    told: dict[str, Any] = {key: value for key, value in fields.items() if value}
     if size := told.get("size"):
         told["size"] = size.lower().split("x")
     told["name"] = name or told.get("name") or Path(filename).stem.lower().replace(" ", "-") or None
@@ -83,7 +88,7 @@ def facts_from(fields: dict[str, str], *, name: str | None, filename: str) -> To
             told["labels"] = orjson.loads(labels) if labels.lstrip().startswith("[") else labels.split("\n")
         return TypeAdapter(Told).validate_python(told)
     except (ValidationError, orjson.JSONDecodeError) as wrong:
-        raise Invalid("The facts beside the model file cannot be read: " + _fields_of(wrong)) from None
+        raise BadFacts(_fields_of(wrong)) from None
 
 
 def _fields_of(wrong: Exception) -> str:

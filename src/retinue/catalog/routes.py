@@ -1,6 +1,6 @@
 """Models and their versions: what everybody may see, and what admins decide."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
@@ -30,6 +30,8 @@ from retinue.catalog.tables import Model, Version
 from retinue.credits.prices import Prices
 from retinue.credits.shapes import as_hundredths
 from retinue.vision.engine import Engine
+from retinue.vision.importing.told import Pixels
+from retinue.vision.package import Task
 
 routes = APIRouter(prefix="/api/v1/models", tags=["models"])
 Reader = Annotated[Identity, may("predict")]
@@ -39,7 +41,14 @@ PricesPart = Annotated[Prices, part(Prices)]
 
 
 IntakePart = Annotated[Intake, part(Intake)]
-_FACTS = ("name", "task", "labels", "size", "pixels", "licence")
+_FACTS = {
+    "name": {"type": "string", "description": "Lower-case letters, digits, dots, dashes; unset: the file's name."},
+    "task": {"enum": [*get_args(Task)]},
+    "labels": {"type": "string", "description": "One a line, or a JSON array."},
+    "size": {"type": "string", "pattern": "^[1-9][0-9]{0,4}[xX][1-9][0-9]{0,4}$", "description": "640x480"},
+    "pixels": {"enum": [*get_args(Pixels)]},
+    "licence": {"type": "string"},
+}
 _MODEL: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -49,7 +58,7 @@ _MODEL: dict[str, Any] = {
                     "type": "object",
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
-                        **{name: {"type": "string"} for name in _FACTS},
+                        **_FACTS,
                     },
                     "required": ["file"],
                 }
@@ -58,6 +67,11 @@ _MODEL: dict[str, Any] = {
         },
     }
 }
+
+
+class UnknownClass(Invalid):
+    code = "unknown-class"
+    title = "The model has no such class"
 
 
 @routes.get("")
@@ -138,10 +152,8 @@ async def change_model(
     values: dict[str, Any] = change.model_dump(exclude_unset=True, exclude={"price", "shadow"})
     if "price" in change.model_fields_set:
         values["price"] = None if change.price is None else as_hundredths(change.price)
-    if (thresholds := values.get("thresholds")) is not None:
-        await db.read(lambda now: _check_thresholds(now, name, thresholds))
-    if values.get("enabled", True) is None or ("thresholds" in values and thresholds is None):
-        raise Invalid("enabled is true or false, thresholds an object")
+    if change.thresholds:
+        await db.read(lambda now: _check_thresholds(now, name, change.thresholds))
 
     def write(now: Transaction) -> None:
         model, shadow = model_named(now, name), change.shadow
@@ -184,8 +196,6 @@ def _taken(published: Published) -> TakenIn:
 
 
 def _check_thresholds(now: Transaction, name: str, thresholds: dict[str, float]) -> None:
-    if not all(0 <= value <= 1 for value in thresholds.values()):
-        raise Invalid("A threshold lies between 0 and 1")
     model = model_named(now, name)
     known = {
         label
@@ -193,7 +203,7 @@ def _check_thresholds(now: Transaction, name: str, thresholds: dict[str, float])
         for label in version.manifest["labels"]
     }
     if unknown := sorted(set(thresholds) - known):
-        raise Invalid(f"{name} has no class called {unknown[0]!r}")
+        raise UnknownClass(f"{name} has no class called {unknown[0]!r}")
 
 
 def _models_with_active(now: Transaction, asked: PageAsked) -> tuple[list[tuple[Model, Version | None]], str | None]:

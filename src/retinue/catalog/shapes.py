@@ -1,20 +1,21 @@
 """What people see of models and versions, and what admins may say about them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from retinue.base.words import Name
 from retinue.catalog.tables import Model, Version
 from retinue.credits.prices import Prices
-from retinue.credits.shapes import CreditsField, CreditsGiven
+from retinue.credits.shapes import CreditsField, PriceGiven
 from retinue.vision.engine import Engine
 from retinue.vision.package import Task
 
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class InputFrame(BaseModel):
@@ -69,9 +70,9 @@ class ModelWhole(ModelShown):
 
 
 class ModelChange(Strict):
-    price: CreditsGiven | None = Field(default=None, ge=0)
-    thresholds: dict[Name, float] | None = None
-    enabled: bool | None = None
+    price: PriceGiven | None = None
+    thresholds: dict[str, Share] = Field(default_factory=dict)
+    enabled: bool = Field(default_factory=bool)
     shadow: ShadowSet | None = Field(default=None, description="null ends it")
 
 

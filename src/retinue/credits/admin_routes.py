@@ -1,11 +1,10 @@
 """What admins do about credits: recharge, mend, refund, add up, verify. Every deed is audited."""
 
-from decimal import Decimal
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, StringConstraints
+from pydantic import BaseModel
 
 from retinue.accounts import audit, people
 from retinue.accounts.access import Admin
@@ -13,38 +12,31 @@ from retinue.accounts.shapes import Shape
 from retinue.base.database import Database, Transaction
 from retinue.base.paging import Page, Paging
 from retinue.base.parts import part
-from retinue.base.words import OneLine
+from retinue.base.words import Moment, Said
 from retinue.credits import idempotency, ledger
 from retinue.credits.idempotency import Answer, IdempotencyKey
 from retinue.credits.routes import BalanceShown, balance_shown, transaction_shown
 from retinue.credits.routes import Transaction as TransactionShown
-from retinue.credits.shapes import CreditsField, CreditsGiven, as_credits, as_hundredths
+from retinue.credits.shapes import CreditsField, CreditsGiven, RefundGiven, as_credits, as_hundredths
 from retinue.credits.statement import GroupBy, entry_told, everybodys, sums
 from retinue.credits.verifying import LedgerChecks, verify
 
 routes = APIRouter(prefix="/api/v1/admin", tags=["admin"])
 Db = Annotated[Database, part(Database)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), OneLine]
-
-
-def _not_nothing(amount: Decimal) -> Decimal:
-    if amount == 0:
-        raise ValueError("must not be 0")
-    return amount
 
 
 class Recharge(Shape):
     """A positive amount is a top-up, a negative one a correction (`adjust`)."""
 
-    amount: Annotated[CreditsGiven, AfterValidator(_not_nothing)]
-    reason: Reason
+    amount: CreditsGiven
+    reason: Said
 
 
 class Refund(Shape):
     """Without an amount: all of the charge that was not refunded yet."""
 
-    amount: Annotated[CreditsGiven, AfterValidator(_not_nothing)] | None = None
-    reason: Reason
+    amount: RefundGiven | None = None
+    reason: Said
 
 
 class UserCredits(BalanceShown):
@@ -105,8 +97,8 @@ async def all_transactions(
     database: Db,
     page: Paging,
     group_by: Annotated[GroupBy | None, Query(description="Sums instead of single entries.")] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Up to, without.")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Up to, without.")] = None,
 ) -> Grouped | Page[TransactionShown]:
     """Everybody's entries, latest first; or their sums by user, day (UTC) or operation."""
     if group_by is None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import orjson
 import sqlalchemy as sa
 from fastapi import Depends, Header, Request
+from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from retinue.base.database import Transaction
@@ -89,6 +90,9 @@ async def _read_key(
     request: Request,
     _shown: Annotated[
         str | None,
+        WithJsonSchema(
+            {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"}
+        ),
         Header(alias="Idempotency-Key", description="Sent again within 24 h, the request has one effect."),
     ] = None,
 ) -> str | None:

@@ -56,8 +56,10 @@ class Form(BaseModel):
     group: Annotated[str, StringConstraints(max_length=255), AfterValidator(_group)] = Field(
         default="", description="Folder of the file in the dataset."
     )
-    upload_id: str | None = Field(default=None, max_length=36, description="A finished upload instead of the file.")
-    mask_upload_id: str | None = Field(default=None, max_length=36, description="The same for its mask.")
+    upload_id: str | None = Field(
+        default=None, min_length=1, max_length=36, description="A finished upload instead of the file."
+    )
+    mask_upload_id: str | None = Field(default=None, min_length=1, max_length=36, description="The same for its mask.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,13 @@ async def _json(request: Request) -> Mapping[str, Any]:
 
 
 def _read_form(query: Mapping[str, str], fields: Mapping[str, Any]) -> Form:
-    told = {name: value for name, value in {**query, **fields}.items() if value != ""}
+    """What a form says goes before the query, whose parameters are read all the same; its empty fields are unset."""
+    filled = {name: value for name, value in fields.items() if value != ""}
+    alone = _checked(query)
+    return _checked({**query, **filled}) if filled else alone
+
+
+def _checked(told: Mapping[str, Any]) -> Form:
     try:
         return Form.model_validate(told)
     except ValidationError as wrong:

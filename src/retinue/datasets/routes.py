@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from retinue.accounts.access import Admin, Identity, may
 from retinue.base.database import Database, Transaction
+from retinue.base.documents import fields_of
 from retinue.base.paging import Page, Paging
 from retinue.base.parts import part
-from retinue.base.words import Name, OneLine
+from retinue.base.words import Name, Named
 from retinue.credits import idempotency
 from retinue.credits.idempotency import IdempotencyKey, Replay
 from retinue.credits.shapes import CreditsField
@@ -29,11 +30,11 @@ Db = Annotated[Database, part(Database)]
 ImporterPart = Annotated[Importer, part(Importer)]
 UploadsPart = Annotated[Uploads, part(Uploads)]
 LinksPart = Annotated[Links, part(Links)]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), OneLine]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), Named]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewDataset(Strict):
@@ -125,15 +126,27 @@ class TakenIn(BaseModel):
 
 
 _FILE = {"type": "string", "format": "binary"}
-_FIELDS: dict[str, Any] = Form.model_json_schema()["properties"]
+_FIELDS = fields_of(Form)
 _BODY = {
     "requestBody": {
         "required": True,
         "content": {
             "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"file": _FILE, "mask": _FILE, **_FIELDS}}
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": _FILE, "mask": _FILE, **_FIELDS},
+                    "anyOf": [{"required": ["file"]}, {"required": ["upload_id"]}],
+                    "additionalProperties": False,
+                }
             },
-            "application/json": {"schema": {"type": "object", "properties": _FIELDS, "required": ["upload_id"]}},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": _FIELDS,
+                    "required": ["upload_id"],
+                    "additionalProperties": False,
+                }
+            },
         },
     },
     "parameters": [{"name": name, "in": "query", "required": False, "schema": told} for name, told in _FIELDS.items()],

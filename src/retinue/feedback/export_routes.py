@@ -20,7 +20,8 @@ from retinue.feedback.exporting import SOURCES, Source, Told, Wanted
 
 routes = APIRouter(prefix="/api/v1", tags=["datasets"])
 Reader = Annotated[Identity, may("datasets:read")]
-_SPLIT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)[,/](\d{1,3}(?:\.\d{1,6})?)[,/](\d{1,3}(?:\.\d{1,6})?)")
+_SHARE = r"([0-9]{1,3}(?:\.[0-9]{1,6})?)"
+_SHARES = f"{_SHARE}[,/]{_SHARE}[,/]{_SHARE}"
 
 
 class BadSplit(Invalid):
@@ -45,12 +46,22 @@ async def export_dataset(
     caller: Reader,
     *,
     layout: Annotated[Format, Query(alias="format", description="`masks` is what an import reads back.")] = "masks",
-    split: Annotated[str | None, Query(max_length=40, description="Shares of train/val/test: 80/10/10.")] = None,
+    split: Annotated[
+        str | None,
+        Query(
+            max_length=40,
+            json_schema_extra={"pattern": f"^{_SHARES}$"},
+            description="Shares of train/val/test: 80/10/10.",
+        ),
+    ] = None,
     seed: Annotated[int, Query(ge=0, le=2**31, description="The same seed makes the same split.")] = 0,
     told: Annotated[
         str,
         Query(
-            alias="with", max_length=40, description="`predictions`, `feedback` or both; verdicts stand over answers."
+            alias="with",
+            max_length=40,
+            json_schema_extra={"pattern": "^$|^ *(predictions|feedback) *(, *(predictions|feedback) *)*$"},
+            description="`predictions`, `feedback` or both; verdicts stand over answers.",
         ),
     ] = "",
     model: Annotated[str | None, Query(max_length=100, description="Whose answers; unset: the latest of any.")] = None,
@@ -82,7 +93,7 @@ def _sources(told: str) -> frozenset[Source]:
 
 
 def _split(told: str, seed: int) -> Split:
-    match = _SPLIT.fullmatch(told)
+    match = re.fullmatch(_SHARES, told)
     if match is None or not any(float(share) for share in match.groups()):
         raise BadSplit()
     train, val, test = (float(share) for share in match.groups())

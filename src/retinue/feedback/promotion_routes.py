@@ -4,15 +4,16 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict
 
 from retinue.accounts.access import Admin
 from retinue.accounts.shapes import Shape
 from retinue.base.database import Database, Transaction
+from retinue.base.documents import just_one
 from retinue.base.errors import Invalid
 from retinue.base.parts import part
 from retinue.base.settings import Settings
-from retinue.base.words import Line
+from retinue.base.words import Said
 from retinue.catalog import routes as catalog_routes
 from retinue.catalog import versions
 from retinue.catalog.serving import Catalog, model_named, version_numbered
@@ -35,12 +36,14 @@ PricesPart = Annotated[Prices, part(Prices)]
 class Activation(Shape):
     """A reason, or the rule that is to decide: `better` on enough judged pictures than the active version."""
 
-    reason: Annotated[Line, Field(min_length=1)] | None = None
+    model_config = ConfigDict(json_schema_extra=just_one(reason="string", rule="string"))
+
+    reason: Said | None = None
     rule: Rule | None = None
 
 
 class RollBack(Shape):
-    reason: Annotated[Line, Field(min_length=1)] = "roll-back"
+    reason: Said = "roll-back"
 
 
 @routes.post("/{name}/versions/{version}/activate")

@@ -14,11 +14,10 @@ from retinue.base.errors import Forbidden
 from retinue.base.ids import first_id_at
 from retinue.base.paging import Asked, Page, Paging
 from retinue.base.parts import part
-from retinue.base.words import Line, Storable
+from retinue.base.words import Moment, Said, Storable
 from retinue.feedback.judging import Judgement, judge
 from retinue.feedback.matching import Thing
 from retinue.feedback.tables import Verdict
-from retinue.predictions.history_routes import aware
 from retinue.predictions.tables import Prediction
 
 routes = APIRouter(prefix="/api/v1", tags=["feedback"])
@@ -29,15 +28,15 @@ Pixels = Annotated[float, Field(ge=-1, le=1_000_000, allow_inf_nan=False)]
 
 
 class BoxTold(Shape):
-    label: Annotated[Line, Field(min_length=1)]
-    box: tuple[Pixels, Pixels, Pixels, Pixels] = Field(description="x, y, width, height in pixels")
+    label: Said
+    box: tuple[Pixels, Pixels, Pixels, Pixels] = Field(strict=False, description="x, y, width, height in pixels")
 
 
 class VerdictGiven(Shape):
     """`boxes` are all things that are in the picture: an empty list says that there is nothing."""
 
     correct: bool
-    label: Annotated[Line, Field(min_length=1)] | None = Field(default=None, description="what it really is")
+    label: Said | None = Field(default=None, description="what it really is")
     boxes: Annotated[list[BoxTold], Field(max_length=1000)] | None = None
     comment: Annotated[str, StringConstraints(max_length=2000), Storable] = ""
 
@@ -91,8 +90,8 @@ async def list_feedback(
     model: Annotated[str | None, Query(max_length=100)] = None,
     version: Annotated[str | None, Query(max_length=20)] = None,
     correct: Annotated[bool | None, Query()] = None,
-    since: Annotated[datetime | None, Query(alias="from", description="RFC 3339; given from then on")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="RFC 3339; given before then")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="RFC 3339; given from then on")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="RFC 3339; given before then")] = None,
     user_id: Annotated[str | None, Query(max_length=36, description="Who judged; others than oneself: admins.")] = None,
 ) -> Page[VerdictShown]:
     """What was said of the caller's predictions, the newest first; admins see what was said of everybody's."""
@@ -110,9 +109,9 @@ async def list_feedback(
         if value is not None:
             wanted = wanted.where(column == value)
     if since is not None:
-        wanted = wanted.where(Verdict.id >= first_id_at(aware(since)))
+        wanted = wanted.where(Verdict.id >= first_id_at(since))
     if until is not None:
-        wanted = wanted.where(Verdict.id < first_id_at(aware(until)))
+        wanted = wanted.where(Verdict.id < first_id_at(until))
     return await db.read(lambda now: _page(now, wanted, asked))
 
 

@@ -41,7 +41,7 @@ Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Asked(Strict):

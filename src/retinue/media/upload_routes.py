@@ -16,14 +16,15 @@ from retinue.media.uploads import Uploads
 routes = APIRouter(prefix="/api/v1/uploads", tags=["uploads"])
 Writer = Annotated[Identity, may("datasets:write")]
 UploadsPart = Annotated[Uploads, part(Uploads)]
-Offset = Annotated[int, Header(alias="Upload-Offset", ge=0, le=2**62, description="Where these bytes begin.")]
+MOST_BYTES = 2**53 - 1  # beyond it a number in JSON is no longer exact
+Offset = Annotated[int, Header(alias="Upload-Offset", ge=0, le=MOST_BYTES, description="Where these bytes begin.")]
 
 
 class NewUpload(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     filename: Annotated[str, StringConstraints(min_length=1, max_length=1000), Storable]
-    size: int = Field(ge=1, le=2**62, description="Bytes in all.")
+    size: int = Field(ge=1, le=MOST_BYTES, description="Bytes in all.")
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="Checked when it is completed.")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Request
 
 from retinue.base.database import Transaction
+from retinue.base.documents import fields_of
 from retinue.base.parts import part
 from retinue.base.settings import Settings
 from retinue.credits import idempotency
@@ -38,13 +39,22 @@ class Desk:
 
 DeskPart = Annotated[Desk, part(Desk)]
 
-FIELDS: dict[str, Any] = Form.model_json_schema(ref_template="#/components/schemas/{model}")["properties"]
+FIELDS = fields_of(Form)
 FILE = {"type": "string", "format": "binary"}
 
 
 def form_of(**files: Any) -> dict[str, Any]:
     """How OpenAPI describes a body that is read by `receiving.py`."""
-    form = {"schema": {"type": "object", "properties": {**files, **FIELDS}, "required": list(files)[:1]}}
+    properties = {**files, **FIELDS}
+    form = {
+        "schema": {
+            "type": "object",
+            "properties": properties,
+            "required": list(files)[:1],
+            "additionalProperties": False,
+        },
+        "encoding": {"explain": {"contentType": "application/json"}},
+    }
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form}}}
 
 

@@ -1,7 +1,6 @@
 """Predictions that were made: listed, looked at again, drawn, repeated, deleted."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import orjson
@@ -14,6 +13,7 @@ from retinue.base.errors import Forbidden
 from retinue.base.paging import Paging
 from retinue.base.parts import part
 from retinue.base.storage import Storage
+from retinue.base.words import Moment
 from retinue.credits import idempotency
 from retinue.credits.idempotency import IdempotencyKey
 from retinue.media.keeping import original_of
@@ -32,7 +32,6 @@ routes = APIRouter(prefix="/api/v1/predictions", tags=["predictions"])
 Reader = Annotated[Identity, may("predictions:read")]
 Db = Annotated[Database, part(Database)]
 LinksPart = Annotated[Links, part(Links)]
-Moment = Annotated[datetime | None, Query(description="RFC 3339")]
 
 
 class Replayed(BaseModel):
@@ -53,8 +52,8 @@ async def list_predictions(
     version: Annotated[str | None, Query(max_length=20)] = None,
     label: Annotated[str | None, Query(max_length=1000)] = None,
     source: Annotated[str | None, Query(max_length=20)] = None,
-    since: Annotated[datetime | None, Query(alias="from", description="RFC 3339; from then on")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="RFC 3339; before then")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="RFC 3339; from then on")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="RFC 3339; before then")] = None,
     feedback: Annotated[
         Literal["right", "wrong", "any", "none"] | None, Query(description="What was last said of it.")
     ] = None,
@@ -64,7 +63,7 @@ async def list_predictions(
     if user_id not in (None, caller.user_id) and not caller.is_admin:
         raise Forbidden("Only admins see what others asked")
     whose = user_id or caller.user_id
-    filters = Filters(whose, model, version, label, source, _moment(since), _moment(until), feedback)
+    filters = Filters(whose, model, version, label, source, since, until, feedback)
     listed = await db.read(lambda now: history.list_predictions(now, filters, asked, page=page))
     answer = {
         "predictions": [answer_of(vars(row), links) for row in listed.predictions],
@@ -132,12 +131,3 @@ async def delete_prediction(prediction_id: str, desk: DeskPart, db: Db, caller: 
 
 def _whose(caller: Identity) -> str | None:
     return None if caller.is_admin else caller.user_id
-
-
-def aware(moment: datetime) -> datetime:
-    """A time without a zone is one in UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _moment(told: datetime | None) -> datetime | None:
-    return None if told is None else aware(told)

@@ -130,9 +130,15 @@ async def receive_files(request: Request, *, most_files: int) -> Received:
 
 
 def read_form(query: Mapping[str, str], fields: Mapping[str, str] | None = None) -> Form:
-    told: dict[str, Any] = {**query, **(fields or {})}
+    """What a form says goes before the query, whose parameters are read all the same; its empty fields are unset."""
+    filled = {name: value for name, value in (fields or {}).items() if value != ""}
+    alone = _checked(query)
+    return _checked({**query, **filled}) if filled else alone
+
+
+def _checked(told: Mapping[str, str]) -> Form:
     try:
-        return Form.model_validate({name: value for name, value in told.items() if value != ""})
+        return Form.model_validate(told)
     except ValidationError as wrong:
         errors = [
             {"field": ".".join(map(str, one["loc"])), "message": one["msg"]}

@@ -29,7 +29,11 @@ Patience = Annotated[
     int | None,
     Header(alias="X-Timeout-Ms", ge=1, le=30_000, description="How long the answer is of use; at most 30 s."),
 ]
-_QUERY = [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in FIELDS.items()]
+_IN_QUERY = {"in": "query", "required": False}
+_QUERY = [
+    {"name": name, **_IN_QUERY, **({"content": {"application/json": told}} if name == "explain" else told)}
+    for name, told in ((name, {"schema": schema}) for name, schema in FIELDS.items())
+]
 
 
 @routes.post(
@@ -52,7 +56,9 @@ async def predict(
 
 
 @routes.post(
-    "/predict/batch", response_model=BatchAnswer, openapi_extra=form_of(files={"type": "array", "items": FILE})
+    "/predict/batch",
+    response_model=BatchAnswer,
+    openapi_extra=form_of(files={"type": "array", "items": FILE, "minItems": 1, "maxItems": MOST_PICTURES}),
 )
 async def predict_files(request: Request, desk: DeskPart, caller: Asker, key: IdempotencyKey) -> Response:
     """Look at up to 64 pictures; one bad picture never fails the rest."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from retinue.accounts.access import Admin
 from retinue.base.database import Database, Transaction
@@ -31,6 +31,8 @@ class NoConfigTaken(Malformed):
 
 
 class IndexAsked(BaseModel):
+    model_config = ConfigDict(strict=True)
+
     ready: bool = Field(default=False, description="Only those that are ready.")
 
 

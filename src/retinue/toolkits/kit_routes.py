@@ -58,8 +58,8 @@ class NewKit(Shape):
 class KitChange(Shape):
     """What is not sent stays; `items` replaces all of them."""
 
-    name: Name = ""
-    description: Paragraph = ""
+    name: Name = Field(default_factory=str)
+    description: Paragraph = Field(default_factory=str)
     model: ModelName = None
     items: Items = Field(default_factory=list)
 

@@ -12,6 +12,7 @@ from retinue.accounts.routes import EmployeeNumber
 from retinue.accounts.tables import User
 from retinue.base.clock import Clock
 from retinue.base.database import Transaction
+from retinue.base.documents import fields_of
 from retinue.base.paging import Page, Paging
 from retinue.base.parts import part
 from retinue.base.settings import Settings
@@ -36,15 +37,20 @@ from retinue.toolkits.tool_routes import Db, Reader
 routes = APIRouter(prefix="/api/v1", tags=["toolkits"])
 Overseer = Annotated[Identity, may("toolkits:read", role="operator")]
 ClockPart = Annotated[Clock, part(Clock)]
-_FIELDS: dict[str, Any] = HandOverAsked.model_json_schema()["properties"]
-_FIELDS["corrections"]["items"] = CorrectionAsked.model_json_schema()
+_SAID = HandOverAsked.model_json_schema()["properties"]
+_FIELDS = fields_of(HandOverAsked)
+for _told in (_SAID, _FIELDS):
+    _told["corrections"]["items"] = CorrectionAsked.model_json_schema()
 _PARTS = {**_FIELDS, "picture": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"type": "object", "properties": _FIELDS}},
-            "multipart/form-data": {"schema": {"type": "object", "properties": _PARTS}},
+            "application/json": {"schema": {"type": "object", "properties": _SAID, "additionalProperties": False}},
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": _PARTS, "additionalProperties": False},
+                "encoding": {"corrections": {"contentType": "application/json"}},
+            },
         },
     }
 }

@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Request
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from starlette.datastructures import UploadFile
 
 from retinue.accounts.routes import EmployeeNumber
 from retinue.accounts.shapes import Shape
+from retinue.base.documents import just_one
 from retinue.base.errors import Malformed, WrongKind
-from retinue.base.words import Line, Name
+from retinue.base.words import Line, Name, ZonedMoment
 from retinue.predictions.receiving import BadParameters, File, TooManyFiles, clean_name, opened_form
 from retinue.toolkits.checklist import Correction
 
@@ -19,6 +20,8 @@ MOST_CORRECTIONS, MOST_SIGNERS = 200, 10
 
 class CorrectionAsked(Shape):
     """Whether a tool is there after all, or how many of it are."""
+
+    model_config = ConfigDict(json_schema_extra=just_one(present="boolean", found="integer"))
 
     tool_id: Annotated[str, Field(max_length=36)]
     present: bool | None = Field(default=None, description="all of them, or none")
@@ -37,6 +40,8 @@ class CorrectionAsked(Shape):
 
 
 class HandOverAsked(Shape):
+    model_config = ConfigDict(strict=False)  # a form knows only text
+
     employee_number: EmployeeNumber | None = Field(
         default=None, description="Whom the kit goes to or comes from; unset: the caller. Others are for operators."
     )
@@ -49,7 +54,7 @@ class HandOverAsked(Shape):
     refused: bool = Field(default=False, description="The kit stays where it is; this is only put on record.")
     signed_by: list[Name] = Field(default_factory=list, max_length=MOST_SIGNERS)
     place: Line = ""
-    due_at: AwareDatetime | None = Field(default=None, description="Of an issue: when the kit shall be back.")
+    due_at: ZonedMoment | None = Field(default=None, description="Of an issue: when the kit shall be back.")
 
     @field_validator("corrections", mode="before")
     @classmethod

@@ -32,9 +32,9 @@ class NewTool(Shape):
 class ToolChange(Shape):
     """What is not sent stays."""
 
-    name: Name = ""
+    name: Name = Field(default_factory=str)
     serial_number: Name | None = None
-    category: ShortLine = ""
+    category: ShortLine = Field(default_factory=str)
     label: Label = None
 
 

@@ -18,12 +18,14 @@ from starlette.staticfiles import StaticFiles
 import retinue
 from retinue.accounts.access import SECURITY_SCHEMES
 from retinue.accounts.gate import asks_who
+from retinue.base.documents import without_null
 from retinue.base.observe import Metrics
 from retinue.base.parts import Parts
 from retinue.base.settings import Settings
 from retinue.web import problems
 from retinue.web.bodies import Bodies
 from retinue.web.doorway import Doorway
+from retinue.web.methods import Methods
 from retinue.web.pages import static_files
 from retinue.web.pages.visiting import lost
 
@@ -95,6 +97,7 @@ def build_app(
     app.state.parts = parts
     problems.install(app)
     app.add_exception_handler(404, lost)
+    app.add_exception_handler(405, Methods(routers).refuse)
     for router in routers:
         app.include_router(router)
     app.mount(static_files.address(), static_files.Static(), name="static")
@@ -179,6 +182,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema["components"]["securitySchemes"] = SECURITY_SCHEMES
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
+                for parameter in operation.get("parameters", ()):
+                    if "schema" in parameter:
+                        parameter["schema"] = without_null(parameter["schema"])
                 operation["responses"].pop("422", None)
                 operation["responses"]["default"] = refusal
                 if asks_who(method.upper(), path):

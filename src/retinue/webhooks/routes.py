@@ -33,7 +33,7 @@ Events = Annotated[list[Event], Field(min_length=1, max_length=20), AfterValidat
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewWebhook(Strict):
