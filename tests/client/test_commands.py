@@ -16,7 +16,7 @@ import structlog
 
 from retinue.cli.main import app
 from retinue.client import Client, profiles
-from retinue.client.errors import NotFound
+from retinue.client.errors import NotFound, Problem
 from tests.accounts.people import PASSWORD
 from tests.client.served import Served
 from tests.corpus.archives import zipped
@@ -120,7 +120,7 @@ class TestDatasets:
         with Client() as client:
             found = {one.image_path: one.type for one in client.datasets.items("kit")}
         assert found == {"left/a_1.jpg": "pair", "right/b.jpg": "image"}
-        assert run("dataset", "export", "kit", "--layout", "coco") == 0
+        assert run("dataset", "export", "kit", "--layout", "coco", "--with", "predictions", "--with", "feedback") == 0
         assert (tmp_path / capsys.readouterr().out.strip()).read_bytes()[:2] == b"PK"
 
     def test_a_large_file_goes_on_where_another_process_stopped(
@@ -178,6 +178,8 @@ class TestJobs:
         assert run("job", "results", job_id, "--out", "found.jsonl", "--format", "jsonl") == 0
         assert (tmp_path / "found.jsonl").read_text().count("\n") == 13
         capsys.readouterr()
+        with pytest.raises(Problem):  # nothing of it failed
+            run("job", "retry", job_id)
         assert run("job", "list", "--json") == 0
         assert [one["inference_id"] for one in json.loads(capsys.readouterr().out)] == [job_id]
 

@@ -122,6 +122,8 @@ def a_dataset_and_a_job(call: Caller, client: Client, folder: Path) -> None:
     assert [one.group for one in call(client.datasets, "items", "kit")] == ["left", ""]
     call(client.datasets, "item", "kit", 0)
     call(client.datasets, "export", "kit", folder / "kit.zip", layout="coco", split="80/10/10", seed=1)
+    told = ("predictions", "feedback")
+    call(client.datasets, "export", "kit", folder / "told.zip", including=told, model="efficientnet-lite0", version="1")
     assert call(client.jobs, "price", "kit", parameters={"top_k": 1}).items == 2
     job = call(client.jobs, "start", "kit", parameters={"top_k": 1}, filter={"group": "left"}, priority=1)
     call(job, "status")

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from retinue.cli.progress import bytes_bar
 from retinue.cli.reaching import NOWHERE, At
 from retinue.cli.showing import Json, say, show_json, show_table
-from retinue.client.datasets import Layout
+from retinue.client.datasets import Layout, Said
 
 app = cyclopts.App(name="dataset", help="Make, fill, list and export datasets.", result_action="return_value")
 Name = Annotated[str, Parameter(help="Name of the dataset.")]
@@ -98,6 +98,11 @@ def export(
     layout: Annotated[Layout, Parameter(help="`masks` is what an import reads back.")] = "masks",
     split: Annotated[str | None, Parameter(help="Shares of train/val/test: 80/10/10.")] = None,
     seed: Annotated[int | None, Parameter(help="The same seed makes the same split.")] = None,
+    including: Annotated[
+        tuple[Said, ...],
+        Parameter(name="--with", help="Also what models answered, and what people said of it; may be repeated."),
+    ] = (),
+    model: Annotated[str | None, Parameter(help="Only answers of this model.")] = None,
     at: At = NOWHERE,
 ) -> int:
     """Everything as a ZIP; its path is printed.
@@ -106,11 +111,19 @@ def export(
 
     ```console
     $ retinue dataset export kit-7 --layout coco --split 80/10/10
+    $ retinue dataset export kit-7 --layout coco --with predictions --with feedback
     ```
     """
     with at.client() as client, bytes_bar(f"export {name}") as told:
         file = client.datasets.export(
-            name, out or Path(f"{name}.zip"), layout=layout, split=split, seed=seed, on_progress=told
+            name,
+            out or Path(f"{name}.zip"),
+            layout=layout,
+            split=split,
+            seed=seed,
+            including=including,
+            model=model,
+            on_progress=told,
         )
     print(file)
     return 0

@@ -94,6 +94,24 @@ def watch(job_id: Id, /, *, as_json: Json = False, at: At = NOWHERE) -> int:
 
 
 @app.command
+def retry(
+    job_id: Id,
+    /,
+    *,
+    detach: Annotated[bool, Parameter(negative=(), help="Do not wait; print the new job's id.")] = False,
+    as_json: Json = False,
+    at: At = NOWHERE,
+) -> int:
+    """Try again what failed, as a new job with the same model and parameters. Exit codes as of `run`."""
+    with at.client() as client:
+        job = client.jobs.at(job_id).retry()
+        if detach:
+            print(job.id)
+            return 0
+        return _watch(job, as_json=as_json)
+
+
+@app.command
 def abort(job_id: Id, /, *, as_json: Json = False, at: At = NOWHERE) -> int:
     """Stop a job; what is finished stays, and stays charged."""
     with at.client() as client:

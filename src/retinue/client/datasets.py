@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from retinue.client.asking import File, Pages, Plan, Request, Work, given, place
 from retinue.client.pictures import PictureLike, file_of
@@ -16,6 +16,7 @@ from retinue.client.uploads import OnProgress, Uploads
 IN_ONE_REQUEST_BYTES = 16 << 20  # larger files go in pieces, so that a broken line costs one of them
 INTAKE_S = 3600.0  # an archive is unpacked, checked and stored before it is answered
 Layout = Literal["coco", "yolo", "folders", "masks"]
+Said: TypeAlias = Literal["predictions", "feedback"]
 
 
 class Dataset(Told):
@@ -182,10 +183,16 @@ class Datasets(Room[S]):
         layout: Layout = "masks",
         split: str | None = None,
         seed: int | None = None,
+        including: Sequence[Said] = (),
+        model: str | None = None,
+        version: str | None = None,
         on_progress: OnBytes | None = None,
     ) -> Plan[Path]:
-        """Everything as a ZIP. `split` shares it out for training: 80/10/10."""
-        query = {"format": layout, **given(split=split, seed=seed)}
+        """Everything as a ZIP. `split` shares it out for training: 80/10/10. `including` adds what models answered and
+        what people said of it; of one `model` or version only, if named."""
+        query = {"format": layout, **given(split=split, seed=seed, model=model, version=version)}
+        if including:
+            query["with"] = ",".join(including)
         request = Request("GET", place("/datasets/{}/export", name), query=query, timeout_s=INTAKE_S)
         return (yield from saved(self, request, file, on_progress=on_progress))
 
