@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from retinue.accounts import gate
+from retinue.base.fetching import Fetcher
 from retinue.base.settings import Settings
 from tests.client.served import Served, serving
 from tests.torture.report import Figure, note
@@ -16,9 +17,16 @@ EXAMPLES = int(os.environ.get("RETINUE_SCHEMA_EXAMPLES", "2"))
 SEEDS = int(os.environ.get("RETINUE_SCHEMA_SEEDS", "1"))
 
 
+async def nowhere(host: str, port: int) -> list[str]:
+    """No webhook and no model of these examples may reach anybody."""
+    raise OSError(f"{host} is not known here")
+
+
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr(gate, "BY_ADDRESS", {})  # one address signs up and in more often than anybody may
+    assert Fetcher.__init__.__kwdefaults__ is not None
+    monkeypatch.setitem(Fetcher.__init__.__kwdefaults__, "resolver", nowhere)
     endless = {"rate_limit": 10_000_000, "rate_burst": 1_000_000}
     with serving(settings.model_copy(update=endless)) as served:
         yield served
