@@ -19,7 +19,7 @@ from tests.servers.valkey import OwnValkey
 from tests.torture.report import Figure, note
 
 RESTARTS = int(os.environ.get("RETINUE_TORTURE_RESTARTS", "2"))
-PER_SECOND = 10
+PER_SECOND = 10 if RESTARTS > 2 else 3  # the short form is about restarts, also where a crowd leaves little for it
 PROBED_EVERY_S = 0.2
 TRIES = 20
 
@@ -57,7 +57,7 @@ class Balancer:
         (self.ready.add if is_ready else self.ready.discard)(node.address)
 
     async def until_ready(self, node: Node) -> None:
-        deadline = asyncio.get_running_loop().time() + 60
+        deadline = asyncio.get_running_loop().time() + 240
         while node.address not in self.ready:
             assert asyncio.get_running_loop().time() < deadline, f"{node.name} is never ready"
             await asyncio.sleep(PROBED_EVERY_S)
@@ -94,7 +94,7 @@ class Balancer:
 async def test_nobody_notices_a_restart(yard: Yard) -> None:
     ada = await yard.person("ada@example.com", [])
     nodes = [await asyncio.to_thread(yard.start, "api") for _ in range(2)]
-    async with httpx2.AsyncClient(timeout=60) as http:
+    async with httpx2.AsyncClient(timeout=120) as http:
         balancer = Balancer(http, ada, nodes)
         probing = asyncio.create_task(balancer.probe())
         try:
