@@ -23,7 +23,11 @@ check-all: $(VENV)/ready        ## the slow tier: real servers, real exporters, 
 	@$(BIN)/pytest -m slow -q
 
 torture: $(VENV)/ready          ## the figures of a release: every file at every door, every fault; writes docs/reliability.md
-	@RETINUE_TORTURE_PASSES=3 RETINUE_TORTURE_EVERY=1 RETINUE_SCHEMA_EXAMPLES=20 RETINUE_SCHEMA_SEEDS=3 RETINUE_CHAOS_SECONDS=600 RETINUE_WEBHOOK_MESSAGES=300 $(BIN)/python -m tests.torture.reliability
+	@RETINUE_TORTURE_PASSES=$${RETINUE_TORTURE_PASSES:-3} RETINUE_TORTURE_EVERY=$${RETINUE_TORTURE_EVERY:-1} \
+	  RETINUE_TORTURE_LOAD_SECONDS=$${RETINUE_TORTURE_LOAD_SECONDS:-60} RETINUE_TORTURE_RESTARTS=$${RETINUE_TORTURE_RESTARTS:-20} \
+	  RETINUE_CHAOS_SECONDS=$${RETINUE_CHAOS_SECONDS:-600} RETINUE_WEBHOOK_MESSAGES=$${RETINUE_WEBHOOK_MESSAGES:-300} \
+	  RETINUE_SCHEMA_EXAMPLES=$${RETINUE_SCHEMA_EXAMPLES:-20} RETINUE_SCHEMA_SEEDS=$${RETINUE_SCHEMA_SEEDS:-3} \
+	  $(BIN)/python -m tests.torture.reliability
 
 audit: $(VENV)/ready            ## known weaknesses in what we stand on, and the bill of materials; asks the network
 	@$(BIN)/python -m docs.materials dist/sbom.cdx.json

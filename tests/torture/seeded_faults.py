@@ -50,6 +50,8 @@ def try_out(fault: Fault, sources: Path) -> Tried:
     file.write_text(whole.replace(fault.old, fault.new), "utf-8")
     try:
         code, said = run_tests([fault.test], sources)
+    except subprocess.TimeoutExpired:
+        code, said = -1, f"The test did not end within {LONGEST_S} s."
     finally:
         file.write_text(whole, "utf-8")
     return Tried(fault, code == TESTS_FAILED, said)
