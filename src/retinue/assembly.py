@@ -50,6 +50,7 @@ from retinue.datasets.verifying import charges_match_items
 from retinue.feedback import export_routes, promotion_routes, shadow_routes, version_routes
 from retinue.feedback import routes as feedback_routes
 from retinue.feedback.shadowing import Shadow
+from retinue.jobs import admin_routes as jobs_admin_routes
 from retinue.jobs import counting as jobs_counting
 from retinue.jobs import results_routes as job_results_routes
 from retinue.jobs import routes as job_routes
@@ -113,7 +114,7 @@ ROUTERS: Sequence[APIRouter] = (
     kit_routes.routes,
     loan_routes.routes,
     job_routes.routes,
-    job_routes.admin_routes,
+    jobs_admin_routes.routes,
     job_results_routes.routes,
     feedback_routes.routes,
     version_routes.routes,

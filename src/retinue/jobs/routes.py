@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import orjson
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from retinue.accounts.access import Admin, Identity, may
+from retinue.accounts.access import Identity, may
 from retinue.base.database import Database
 from retinue.base.paging import Page, Paging
 from retinue.base.parts import part
@@ -26,13 +26,11 @@ from retinue.jobs.settling import JobIsOver, abort, job_of
 from retinue.jobs.submitting import Order
 from retinue.jobs.tables import Job
 from retinue.jobs.watching import Doors, Standing, events_of, standing_of
-from retinue.jobs.workers import is_live, list_workers
 from retinue.predictions.asking import FLOOR, Explaining, Parameters
 from retinue.predictions.paying import answered_before
 from retinue.webhooks.sending import Sender
 
 routes = APIRouter(prefix="/api/v1/inferences", tags=["inferences"])
-admin_routes = APIRouter(prefix="/api/v1/admin", tags=["admin"])
 Reader = Annotated[Identity, may("jobs:read")]
 Writer = Annotated[Identity, may("jobs:write")]
 Db = Annotated[Database, part(Database)]
@@ -127,11 +125,6 @@ class Inference(BaseModel):
     finished_at: datetime | None
 
 
-class InferenceOfSomebody(Inference):
-    user_id: str
-    pool: str
-
-
 class Status(BaseModel):
     status: str
     aborting: bool
@@ -142,17 +135,6 @@ class Status(BaseModel):
     items_per_second: float | None
     eta_seconds: float | None
     error: str | None
-
-
-class WorkerShown(BaseModel):
-    id: str
-    pool: str
-    device: str
-    slots: int
-    models: list[str]
-    live: bool
-    started_at: datetime
-    seen_at: datetime
 
 
 @routes.post("", status_code=202, response_model=Accepted | Quoted, responses={200: {"model": Quoted}})
@@ -197,13 +179,13 @@ async def list_inferences(db: Db, caller: Reader, asked: Paging) -> Page[Inferen
     """Your own, the newest first."""
     mine = sa.select(Job).where(Job.user_id == caller.user_id)
     rows, next_cursor = await db.read(lambda now: asked.newest_first(now, mine, Job.id, of="inferences"))
-    return Page(items=[Inference(**_shown(job)) for job in rows], next_cursor=next_cursor)
+    return Page(items=[Inference(**inference_shown(job)) for job in rows], next_cursor=next_cursor)
 
 
 @routes.get("/{inference_id}")
 async def get_inference(inference_id: str, db: Db, caller: Reader) -> Inference:
     job = await db.read(lambda now: job_of(now, inference_id, user_id=whose(caller)))
-    return Inference(**_shown(job))
+    return Inference(**inference_shown(job))
 
 
 @routes.get("/{inference_id}/status")
@@ -237,7 +219,7 @@ async def abort_inference(inference_id: str, db: Db, jobs: JobsPart, caller: Wri
     if not await db.write(lambda now: abort(now, job.id)) and not job.is_aborting():
         raise JobIsOver(f"It is {job.status}")
     jobs.nudge()
-    return Inference(**_shown(await db.read(lambda now: job_of(now, inference_id, user_id=caller.user_id))))
+    return Inference(**inference_shown(await db.read(lambda now: job_of(now, inference_id, user_id=caller.user_id))))
 
 
 @routes.post("/{inference_id}/retry", status_code=202, response_model=Accepted)
@@ -263,38 +245,7 @@ async def retry_inference(
     return answer.response()
 
 
-@admin_routes.get("/jobs")
-async def list_all_jobs(
-    db: Db, _admin: Admin, asked: Paging, state: Annotated[str | None, Query(max_length=10)] = None
-) -> Page[InferenceOfSomebody]:
-    """Everybody's, the newest first; `state` is planning, ready, running, aborting, done or aborted."""
-    every = sa.select(Job) if state is None else sa.select(Job).where(Job.state == state)
-    rows, next_cursor = await db.read(lambda now: asked.newest_first(now, every, Job.id, of="all-jobs"))
-    shown = [InferenceOfSomebody(**_shown(job), user_id=job.user_id, pool=job.pool) for job in rows]
-    return Page(items=shown, next_cursor=next_cursor)
-
-
-@admin_routes.get("/workers")
-async def show_workers(db: Db, jobs: JobsPart, _admin: Admin) -> list[WorkerShown]:
-    """The processes that take chunks."""
-    return await db.read(
-        lambda now: [
-            WorkerShown(
-                id=row.id,
-                pool=row.pool,
-                device=row.device,
-                slots=row.slots,
-                models=row.models,
-                live=is_live(row, now, terms=jobs.terms),
-                started_at=row.started_at,
-                seen_at=row.seen_at,
-            )
-            for row in list_workers(now)
-        ]
-    )
-
-
-def _shown(job: Job) -> dict[str, Any]:
+def inference_shown(job: Job) -> dict[str, Any]:
     same = (
         "dataset",
         "model",

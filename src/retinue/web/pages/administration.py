@@ -18,7 +18,7 @@ from retinue.base.settings import Settings
 from retinue.base.storage import Storage
 from retinue.credits import ledger
 from retinue.credits.statement import Sums, Told, statement, sums
-from retinue.jobs import routes as job_routes
+from retinue.jobs import admin_routes as jobs_admin_routes
 from retinue.jobs.running import Jobs
 from retinue.jobs.tables import OPEN_JOBS, Job
 from retinue.vision.engine import Engine
@@ -35,7 +35,7 @@ DAYS = 14
 async def show_overview(visit: AsAdmin) -> Response:
     today = visit[Clock].now().replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[type-abstract]
     since = today - timedelta(days=DAYS - 1)
-    workers = await job_routes.show_workers(visit[Database], visit[Jobs], visit.identity)
+    workers = await jobs_admin_routes.show_workers(visit[Database], visit[Jobs], visit.identity)
 
     def add_up(now: Transaction) -> tuple[list[Sums], list[Sums]]:
         return sums(now, group_by="day", since=since), sums(now, group_by="user", since=since)
@@ -98,8 +98,8 @@ async def show_person(visit: AsAdmin, user_id: str) -> Response:
 @pages.get("/admin/work")
 async def show_work(visit: AsAdmin, cursor: Cursor = None) -> Response:
     db = visit[Database]
-    workers = await job_routes.show_workers(db, visit[Jobs], visit.identity)
-    jobs = await job_routes.list_all_jobs(db, visit.identity, first(50, cursor))
+    workers = await jobs_admin_routes.show_workers(db, visit[Jobs], visit.identity)
+    jobs = await jobs_admin_routes.list_all_jobs(db, visit.identity, first(50, cursor))
     names = await db.read(lambda now: names_of(now, (job.user_id for job in jobs.items)))
     older = f"/admin/work?{urlencode({'cursor': jobs.next_cursor})}" if jobs.next_cursor else None
     return await visit.show("admin_work.html", workers=workers, jobs=jobs.items, names=names, next=older)
