@@ -124,6 +124,39 @@ def test_what_lies_beside_is_told_and_a_model_that_is_off_stops_nobody(
     server.ask("PATCH", "/api/v1/models/toolbox", {"enabled": True}, token=token)
 
 
+KEPT = """async ([by, kit]) => {
+  const { kept } = await import(document.body.dataset.static + "/keeping.js");
+  const check = await kept(`check ${by} ${kit} issue`);
+  return check && check.found.includes(0) && check.said.place === "Bay 9";
+}"""
+
+
+def test_a_check_under_way_survives_a_reload(looker: Looker, server: Served, pictures: Path) -> None:
+    page, token = looker.page, server.sign_in()
+    tools = server.ask("GET", "/api/v1/tools?q=pliers", token=token)["items"]
+    values = {"name": "Reloaded", "model": "toolbox", "items": [{"tool_id": tool["id"]} for tool in tools]}
+    kit = server.ask("POST", "/api/v1/toolkits", values, token=token)
+    looker.goto(f"/crib/{kit['id']}")
+    page.get_by_label("From a file").set_input_files(pictures / "all.png")
+    page.get_by_text("9 extra, 2 present").wait_for()
+    page.get_by_role("button", name="Not here: Pliers", exact=True).click()
+    page.get_by_label("Place").fill("Bay 9")
+    page.get_by_label("Place").blur()
+    page.wait_for_function(KEPT, arg=[server.ask("GET", "/api/v1/me", token=token)["id"], kit["id"]])
+    page.reload()
+    page.get_by_role("heading", name="Stop: 1 tool is missing").wait_for()
+    assert page.locator(".overlay .box").count() == 11
+    assert page.locator(".check-row", has_text="corrected by hand").count() == 1
+    assert page.get_by_label("Place").input_value() == "Bay 9"
+    page.get_by_label("Reason").fill("in repair")
+    page.get_by_label("Signed by").fill("Root")
+    page.get_by_role("button", name="Sign as incomplete").click()
+    page.wait_for_url("**/crib/receipts/*")
+    looker.goto(f"/crib/{kit['id']}")
+    page.get_by_role("button", name="By hand").wait_for()
+    assert page.evaluate(KEPT, [server.ask("GET", "/api/v1/me", token=token)["id"], kit["id"]]) is None  # it is over
+
+
 def test_a_new_kit_is_filled_and_handed_out_by_keyboard_alone(looker: Looker, pictures: Path) -> None:
     page = looker.page
     for name in ("Hammer", "Saw"):

@@ -43,6 +43,7 @@ async def show_check(visit: SignedIn, kit_id: str) -> Response:
     facts: dict[str, Any] = {
         "kit": kit.model_dump(mode="json", include={"id", "name", "model", "items"}),
         "way": "return" if kit.out else "issue",
+        "by": caller.user_id,
     }
     return await visit.show(
         "crib_check.html",

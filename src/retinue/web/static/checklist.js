@@ -134,6 +134,17 @@ export class Checklist {
     this.#arrange([...this.lines].sort((a, b) => RANKS.indexOf(a.state) - RANKS.indexOf(b.state)));
   }
 
+  /** What is there of each line, as far as it was said; and the same put back. */
+  get found() {
+    return this.lines.map((line) => line.found);
+  }
+
+  putBack(found) {
+    for (const [at, line] of this.lines.entries()) line.found = found[at];
+    for (const line of this.lines) line.show();
+    this.changed();
+  }
+
   /** Where a person saw otherwise than the picture, or what is not there when none was taken. */
   corrections() {
     const said = this.lines.filter((line) => line.found !== (line.seen ?? line.tool.quantity));

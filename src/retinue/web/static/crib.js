@@ -2,11 +2,14 @@
 import { call, onceKey } from "./api.js";
 import { Checklist } from "./checklist.js";
 import { find, findAll, icon, told } from "./dom.js";
+import { keep, kept } from "./keeping.js";
 import "./station.js";
 import { Tray } from "./tray.js";
 import { t } from "./words.js";
 
-const { kit, way } = told("station");
+const { kit, way, by } = told("station");
+const SHIFT_MS = 8 * 3600 * 1000; // a check left lying longer is begun anew
+const slot = `check ${by} ${kit.id} ${way}`;
 const tray = new Tray(find("#tray"));
 const list = new Checklist(find("#list"), kit.items, refresh);
 const form = find("#sign");
@@ -15,6 +18,7 @@ const confirmWords = find("[data-words]", confirm);
 const reason = find("#reason");
 const belonging = find("#counts").textContent;
 let picture = null; // the file that the list stands for
+let seen = null; // what the model said of it
 let step = "picture";
 let looking = null;
 let said = { words: "", key: "" };
@@ -58,6 +62,7 @@ async function look(file) {
     body.set("picture", file, file.name);
     const answer = await call("POST", `/api/v1/toolkits/${kit.id}/check`, { form: body, signal: mine.signal });
     picture = file;
+    seen = answer;
     goTo("check");
     list.fillIn(answer);
     tray.draw(list, find("#counts").textContent);
@@ -77,6 +82,7 @@ function byHand() {
   looking?.abort();
   find("#looking").hidden = true;
   complain("");
+  seen = null;
   if (kit.model) {
     picture = null;
     tray.clear();
@@ -88,9 +94,10 @@ function byHand() {
 
 function reset() {
   looking?.abort();
-  picture = null;
+  picture = seen = null;
   tray.clear();
   goTo("picture");
+  remember(null);
   list.clear();
   find("#counts").textContent = belonging;
   for (const gone of ["#verdict", "#all-here"]) find(gone).hidden = true;
@@ -114,6 +121,30 @@ function refresh() {
   find("#keep-looking").hidden = !short;
   find("#refuse").hidden = open > 0;
   showVerdict(short, open);
+  rememberAll();
+}
+
+const fields = () => [...form.elements].filter((one) => one.name && one.tagName === "INPUT");
+
+/** What a reload must not lose. Told where this browser keeps nothing, because then one should not reload. */
+function remember(check) {
+  return keep(slot, check).catch(() => complain(t("This browser keeps nothing: a reload would lose this check.")));
+}
+
+function rememberAll() {
+  const said = Object.fromEntries(fields().map((one) => [one.name, one.value]));
+  if (step === "check") remember({ at: Date.now(), items: JSON.stringify(kit.items), picture, seen, found: list.found, said });
+}
+
+async function goOnWith(check) {
+  if (check.picture) await tray.show(check.picture, t("The kit now"));
+  ({ picture, seen } = check);
+  for (const one of fields()) one.value = check.said[one.name] ?? one.value;
+  goTo("check");
+  if (seen) list.fillIn(seen);
+  else list.byHand();
+  list.putBack(check.found);
+  if (seen) tray.draw(list, find("#counts").textContent);
 }
 
 function wordsFor(counts) {
@@ -155,7 +186,7 @@ async function sign(refuses) {
   }
   complain("");
   const body = new FormData();
-  for (const field of form.elements) if (field.name && field.tagName === "INPUT" && field.value.trim() && !field.closest("[hidden]")) body.set(field.name, field.value.trim());
+  for (const field of fields()) if (field.value.trim() && !field.closest("[hidden]")) body.set(field.name, field.value.trim());
   body.set("corrections", JSON.stringify(list.corrections()));
   if (refuses) body.set("refused", "true");
   const words = JSON.stringify([...body, picture?.name, picture?.size, picture?.lastModified]);
@@ -165,6 +196,7 @@ async function sign(refuses) {
   for (const button of [confirm, find("#refuse")]) button.disabled = true;
   try {
     const loan = await call("POST", `/api/v1/toolkits/${kit.id}/${way}`, { form: body, headers: { "Idempotency-Key": said.key } });
+    await remember(null);
     localStorage.setItem("crib-place", find("#place").value.trim());
     location.assign(`/crib/receipts/${loan.id}`);
   } catch (refused) {
@@ -192,6 +224,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   sign(false);
 });
+form.addEventListener("change", rememberAll);
 find("#refuse").addEventListener("click", () => sign(true));
 document.addEventListener("step-back", (event) => {
   if (step === "picture") return;
@@ -206,3 +239,6 @@ document.addEventListener("step-on", (event) => {
   else find("#keep-looking").click();
 });
 find("#place").value = localStorage.getItem("crib-place") ?? "";
+
+const before = await kept(slot).catch(() => null);
+if (before && step === "picture" && before.items === JSON.stringify(kit.items) && Date.now() - before.at < SHIFT_MS) await goOnWith(before);
