@@ -33,6 +33,7 @@ UNASKED = {
 # What fits the document and is refused all the same: no schema can say it, because it lies in the house or in a file.
 FITS_AND_IS_REFUSED = {
     "address-refused": "Which addresses may be told of is up to the network.",
+    "bad-dataset-name": "No slash, and not a folder's own name.",
     "bad-cursor": "A cursor is one that this very list gave.",
     "bad-expiry": "What lies in the future changes.",
     "bad-facts": "The facts are the file's.",
@@ -44,6 +45,7 @@ FITS_AND_IS_REFUSED = {
     "invalid-text": "NUL can be in an address, and in no database.",
     "mask-not-wanted": "Whether a mask is wanted is up to the model.",
     "model-cannot-check": "Whether a model finds things is up to the model.",
+    "not-enough-credits": "Whether somebody can pay.",
     "no-heat-map": "Whether there is one is up to the model.",
     "no-places": "Whether an answer has places is up to its task.",
     "no-such-class": "The classes are the model's.",

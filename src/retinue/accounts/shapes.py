@@ -2,15 +2,14 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from retinue.accounts.tables import Role, User
+from retinue.base.shapes import Strict
 
 
-class Shape(BaseModel):
-    """What is sent to us: a field nobody declared is a mistake worth telling, and so is 1 where true is meant."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+class Shape(Strict):
+    """What is sent to us."""
 
 
 class Profile(BaseModel):

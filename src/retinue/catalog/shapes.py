@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from retinue.base.shapes import Strict
 from retinue.catalog.tables import Model, Version
 from retinue.credits.prices import Prices
 from retinue.credits.shapes import CreditsField, PriceGiven
@@ -12,10 +13,6 @@ from retinue.vision.engine import Engine
 from retinue.vision.package import Task
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class InputFrame(BaseModel):

@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from retinue.accounts.access import Admin, Identity, may
 from retinue.base.database import Database, Transaction
 from retinue.base.documents import fields_of
 from retinue.base.paging import Page, Paging
 from retinue.base.parts import part
+from retinue.base.shapes import Strict
 from retinue.base.words import Name, Named
 from retinue.credits import idempotency
 from retinue.credits.idempotency import IdempotencyKey, Replay
@@ -31,10 +32,6 @@ ImporterPart = Annotated[Importer, part(Importer)]
 UploadsPart = Annotated[Uploads, part(Uploads)]
 LinksPart = Annotated[Links, part(Links)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), Named]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewDataset(Strict):

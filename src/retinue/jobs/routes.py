@@ -8,14 +8,15 @@ import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field
 
 from retinue.accounts.access import Identity, may
 from retinue.base.database import Database
 from retinue.base.paging import Page, Paging
 from retinue.base.parts import part
 from retinue.base.settings import Settings
-from retinue.base.words import storable
+from retinue.base.shapes import Strict
+from retinue.base.words import Storable
 from retinue.credits import idempotency
 from retinue.credits.idempotency import IdempotencyKey
 from retinue.credits.shapes import as_credits
@@ -35,11 +36,7 @@ Reader = Annotated[Identity, may("jobs:read")]
 Writer = Annotated[Identity, may("jobs:write")]
 Db = Annotated[Database, part(Database)]
 JobsPart = Annotated[Jobs, part(Jobs)]
-Name = Annotated[str, Field(min_length=1, max_length=255)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+Name = Annotated[str, Field(min_length=1, max_length=255), Storable]
 
 
 class Asked(Strict):
@@ -68,19 +65,14 @@ class Chosen(Strict):
 class NewInference(Strict):
     dataset: Name = Field(description="Name or id.")
     model: Name | None = Field(default=None, description="Unset: the default model.")
-    version: Annotated[str, Field(max_length=20)] | None = None
+    version: Annotated[str, Field(max_length=20), Storable] | None = None
     parameters: Asked = Field(default_factory=Asked)
     filter: Chosen = Field(default_factory=Chosen)
     priority: int = Field(default=0, ge=-10, le=10, description="Among your own inferences; higher goes first.")
-    webhook: Annotated[str, Field(max_length=2000, pattern=r"^https?://")] | None = Field(
+    webhook: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\x00]*$"), Storable] | None = Field(
         default=None, description="Told when it ends."
     )
     dry_run: bool = Field(default=False, description="Answer items, price and time only; nothing is created.")
-
-    @field_validator("dataset", "model", "version", "webhook")
-    @classmethod
-    def _storable(cls, told: str | None) -> str | None:
-        return None if told is None else storable(told)
 
 
 class Quoted(BaseModel):

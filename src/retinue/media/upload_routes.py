@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from retinue.accounts.access import Identity, may
 from retinue.base.parts import part
+from retinue.base.shapes import Strict
 from retinue.base.words import Storable
 from retinue.media.archives import clean_name
 from retinue.media.tables import Upload
@@ -20,9 +21,7 @@ MOST_BYTES = 2**53 - 1  # beyond it a number in JSON is no longer exact
 Offset = Annotated[int, Header(alias="Upload-Offset", ge=0, le=MOST_BYTES, description="Where these bytes begin.")]
 
 
-class NewUpload(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class NewUpload(Strict):
     filename: Annotated[str, StringConstraints(min_length=1, max_length=1000), Storable]
     size: int = Field(ge=1, le=MOST_BYTES, description="Bytes in all.")
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="Checked when it is completed.")

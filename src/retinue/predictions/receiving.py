@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from retinue.base.errors import Invalid, WrongKind
-from retinue.base.words import storable
+from retinue.base.words import Storable
 from retinue.predictions.asking import FLOOR, Explaining, Parameters
 from retinue.predictions.batch import too_many_pictures
 
@@ -49,23 +49,22 @@ class Form(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str | None = Field(default=None, max_length=100)
-    version: str | None = Field(default=None, max_length=20)
+    model: Annotated[str, Field(max_length=100), Storable] | None = None
+    version: Annotated[str, Field(max_length=20), Storable] | None = None
     confidence: FLOOR | None = None
     top_k: int = Field(default=5, ge=1, le=1000)
     iou: FLOOR | None = None
-    toolkit_id: str | None = Field(default=None, max_length=36, description="Also say what this kit lacks.")
+    toolkit_id: Annotated[str, Field(max_length=36), Storable] | None = Field(
+        default=None, description="Also say what this kit lacks."
+    )
     radius: float = Field(default=3.0, gt=0, le=100, allow_inf_nan=False)
     annotate: bool = False
     explain: bool | Explaining = False
     cache: bool = True
     source: Literal["api", "ui"] = "api"
-    filename: str | None = Field(default=None, max_length=1000, description="Name of a picture sent as raw body.")
-
-    @field_validator("model", "version", "filename", "toolkit_id")
-    @classmethod
-    def _storable(cls, told: str | None) -> str | None:
-        return None if told is None else storable(told)
+    filename: Annotated[str, Field(max_length=1000), Storable] | None = Field(
+        default=None, description="Name of a picture sent as raw body."
+    )
 
     @field_validator("explain", mode="before")
     @classmethod

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from retinue.accounts.access import Identity, may
 from retinue.base.addresses import MAX_URL_LENGTH
 from retinue.base.database import Database, Transaction
 from retinue.base.paging import Asked, Page, Paging
 from retinue.base.parts import part
+from retinue.base.shapes import Strict
 from retinue.base.words import OneLine
 from retinue.webhooks import deliveries, endpoints, events
 from retinue.webhooks.events import Event
@@ -30,10 +31,6 @@ def _once_each(told: list[Event]) -> list[Event]:
 
 
 Events = Annotated[list[Event], Field(min_length=1, max_length=20), AfterValidator(_once_each)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewWebhook(Strict):
