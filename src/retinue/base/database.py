@@ -31,6 +31,7 @@ from retinue.base.prepared import Prepared, inserting
 
 T = TypeVar("T")
 
+CLOCK = Prepared(sa.select(sa.func.clock_timestamp().label("now")))
 MOST_IN_ONE_COMMIT = 256
 TRIES = 5
 
@@ -98,11 +99,13 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.clock = clock or SystemClock()
         self._asks_database_for_time = not self.is_sqlite and isinstance(self.clock, SystemClock)
-        self._writing = _engine(self.url, begin="BEGIN IMMEDIATE", size=1)
+        self._writing = _engine(self.url, begin="BEGIN IMMEDIATE", size=2)
         self._reading = _engine(self.url, begin="BEGIN", size=readers, read_only=True)
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="database-reader")
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._beginning = threading.Lock()
+        self._turn = threading.Lock()
+        self._kept: sa.Connection | None = None
         self._writer = threading.Thread(target=self._write_forever, name="database-writer", daemon=True)
         self._writer.start()
         self._closed = False
@@ -145,8 +148,8 @@ class Database:
 
     @contextmanager
     def alone(self) -> Iterator[sa.Connection]:
-        """A connection outside the writer, in a transaction of its own: migrations, backups, bulk loads."""
-        with self._writing.connect() as connection, connection.begin():
+        """A connection and a transaction apart from the writer, which waits meanwhile: migrations, bulk loads."""
+        with self._turn, self._writing.connect() as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
@@ -155,6 +158,7 @@ class Database:
         self._closed = True
         self._waiting.put(None)
         self._writer.join()
+        self._let_go()
         self._pool.shutdown()
         self._writing.dispose()
         self._reading.dispose()
@@ -205,29 +209,42 @@ class Database:
     def _commit(self, batch: list["_Write"], *, apart: bool) -> Exception | None:
         """What rolled all of it back; None when every write has its result or its failure."""
         committing = False
-        try:
-            with self._writing.connect() as connection:
-                shared = connection.begin()
-                now = Transaction(connection, self._time(connection))
-                for write in batch:
-                    if apart:
-                        write.run_apart(now)
-                    else:
-                        write.run(now)
-                committing = True
-                shared.commit()
-        except Exception as undone:  # noqa: BLE001 the writer thread outlives any failure; its callers are told
-            if committing and isinstance(undone, sa.exc.DBAPIError) and undone.connection_invalidated:
-                for write in batch:
-                    write.failure = CommitInDoubt()
-                return None
-            return undone
+        with self._turn:
+            try:
+                connection = self._standing()
+                with connection.begin():
+                    now = Transaction(connection, self._time(connection))
+                    for write in batch:
+                        if apart:
+                            write.run_apart(now)
+                        else:
+                            write.run(now)
+                    committing = True
+            except Exception as undone:  # noqa: BLE001 the writer thread outlives any failure; its callers are told
+                self._let_go()
+                if committing and isinstance(undone, sa.exc.DBAPIError) and undone.connection_invalidated:
+                    for write in batch:
+                        write.failure = CommitInDoubt()
+                    return None
+                return undone
         return None
+
+    def _standing(self) -> sa.Connection:
+        """Kept from commit to commit: to ask the pool each time cost a tenth of a live prediction's database work."""
+        self._kept = self._kept or self._writing.connect()
+        return self._kept
+
+    def _let_go(self) -> None:
+        """After a failure: the next one asks the pool, which tries whether the database is there."""
+        if self._kept is not None:
+            with suppress(sa.exc.DBAPIError):
+                self._kept.close()
+            self._kept = None
 
     def _time(self, connection: sa.Connection) -> datetime:
         if self._asks_database_for_time:  # the nodes of a cluster share one clock: leases depend on it
-            told: datetime = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
-            return told
+            ((told,), *_), _ = CLOCK.run(connection, {})
+            return told  # type: ignore[no-any-return]
         return self.clock.now()
 
 
@@ -365,6 +382,8 @@ def _teach_sqlite(engine: sa.Engine, *, begin: str, read_only: bool) -> None:
             + ("PRAGMA query_only=ON;" if read_only else "")
         )
 
+    beginning = Prepared(sa.text(begin))
+
     @sa.event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        beginning.run(connection, {})

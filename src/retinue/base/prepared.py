@@ -97,7 +97,7 @@ def _prepare(statement: Any, columns: Sequence[str] | None, dialect: sa.Dialect)
 
 def _row_of(statement: Any, dialect: sa.Dialect) -> Callable[..., Any] | None:
     """Named tuples; a column whose values need work is read by it."""
-    columns = list(statement.exported_columns)
+    columns = [] if isinstance(statement, sa.TextClause) else list(statement.exported_columns)
     if not columns:
         return None
     naming: Any = namedtuple  # whose fields are known only here
