@@ -1,6 +1,6 @@
 """What a colleague's live predictions feel of a large job: their p95 beside it, and on the same server without it.
 
-    python -m bench.beside [--items 100000] [--rounds 3] [--seconds 5] [--clients 2] [--json FILE]
+    python -m bench.beside [--items 100000] [--rounds 3] [--seconds 5] [--clients 2]
 
 The job's items are rows over two hundred pictures. Each round measures without the job, orders it, measures beside it
 and aborts it; the figure is the median of the rounds' ratios. Ends with 1 above the ceiling, or with a wrong answer.
@@ -8,16 +8,15 @@ and aborts it; the figure is the median of the rounds' ratios. Ends with 1 above
 
 import argparse
 import asyncio
-import json
 import re
 import sys
 import time
 import urllib.request
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import median
 
 from bench.client import Tally, ask_all, request_of
+from bench.figures import Figure, give
 from bench.pictures import jpegs
 from bench.server import Served, serving
 from retinue.accounts.people import by_email
@@ -28,7 +27,6 @@ from retinue.datasets import life_cycle
 from retinue.datasets.tables import Item
 from retinue.media.keeping import Kept, claim_all, name_file
 
-RESULTS = Path("artefacts/bench/beside.json")
 CEILING = 2.0
 DIFFERENT = 200
 ROWS_AT_ONCE = 5000
@@ -54,7 +52,6 @@ def main() -> int:
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--seconds", type=float, default=5.0)
     asked.add_argument("--clients", type=int, default=2)
-    asked.add_argument("--json", type=Path, default=RESULTS)
     given = asked.parse_args()
     with serving(rate_limit="1000000", rate_burst="100000") as server:
         owner, colleague = server.rich_person("owner"), server.rich_person("colleague")
@@ -67,16 +64,19 @@ def main() -> int:
         rounds = [
             measure(server, owner, requests, clients=given.clients, seconds=given.seconds) for _ in range(given.rounds)
         ]
-    ratio = median(one.ratio for one in rounds)
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps([asdict(one) for one in rounds], indent=1) + "\n", "utf-8")
-    for one in rounds:
-        print(
-            f"p95 {one.alone_p95_ms:.1f} ms alone, {one.beside_p95_ms:.1f} ms beside a job that did "
-            f"{one.job_per_s:.1f} pictures/s: ratio {one.ratio:.2f}"
-        )
-    print(f"beside a job of {given.items} items: ratio {ratio:.2f} (ceiling {CEILING})")
-    return 1 if ratio > CEILING or any(one.wrong for one in rounds) else 0
+    remark = ", ".join(
+        f"{one.beside_p95_ms:.0f} against {one.alone_p95_ms:.0f} ms beside {one.job_per_s:.0f} pictures/s"
+        for one in rounds
+    )
+    ratio = round(median(one.ratio for one in rounds), 2)
+    what = f"a colleague's p95 beside a job of {given.items:,} items"
+    return give(
+        "beside",
+        [
+            Figure(what, ratio, "× without it", CEILING, less_is_better=True, remark=remark),
+            Figure("wrong answers", sum(one.wrong for one in rounds), "", 0, less_is_better=True),
+        ],
+    )
 
 
 def measure(server: Served, owner: str, requests: list[bytes], *, clients: int, seconds: float) -> Round:

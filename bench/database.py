@@ -1,23 +1,21 @@
 """The database's own figure: 32 clients writing a row each through the coalescing writer, one of them refused alone.
 
-python -m bench.database [--url URL] [--json FILE]
+python -m bench.database [--url URL]
 """
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 import time
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
 
+from bench.figures import Figure, give
 from retinue.base.database import Database, Transaction
 
-RESULTS = Path("artefacts/bench/database.json")
 CLIENTS, ROWS_EACH, ROUNDS = 32, 300, 5
 FLOOR_ROWS, CEILING_P95_MS = 5000, 10.0
 
@@ -32,16 +30,19 @@ rows = sa.Table(
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--url", default="", help="postgresql+psycopg://…; unset: SQLite in a temporary folder")
-    asked.add_argument("--json", type=Path, default=RESULTS)
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(given.url or f"sqlite:///{folder}/bench.db")
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
-    speed = f"{figures['rows_per_second']:.0f} rows/s, p50 {figures['p50_ms']} ms, p95 {figures['p95_ms']} ms"
-    print(f"{figures['kind']}: {speed}, {figures['cpu_us']} µs of processor a row; refused alone: {figures['refused']}")
-    too_slow = figures["rows_per_second"] < FLOOR_ROWS or figures["p95_ms"] > CEILING_P95_MS
-    return 1 if too_slow or figures["refused"] != ROUNDS else 0
+        told = measure(given.url or f"sqlite:///{folder}/bench.db")
+    speed = f"p50 {told['p50_ms']} ms, {told['cpu_us']} µs of processor a row"
+    kind = told["kind"]
+    return give(
+        "database",
+        [
+            Figure(f"{kind}: durable rows", round(told["rows_per_second"]), "rows/s", FLOOR_ROWS, remark=speed),
+            Figure(f"{kind}: p95 of a write", told["p95_ms"], "ms", CEILING_P95_MS, less_is_better=True),
+            Figure(f"{kind}: refused alone", told["refused"], f"of {ROUNDS}", ROUNDS),
+        ],
+    )
 
 
 def measure(url: str) -> dict[str, Any]:

@@ -1,23 +1,23 @@
 """How history and ledger answer as they grow from 10³ to 10⁶ rows: page 1, deep in, filtered, the balance.
 
-    python -m bench.growth [--url URL] [--most 1000000] [--json FILE]
+    python -m bench.growth [--url URL] [--most 1000000]
 
 One person has all of the rows. Times are of the database's work (`db.read` from an event loop), median and p95.
 """
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from bench.figures import Figure, give
 from retinue import assembly
 from retinue.accounts import people
 from retinue.accounts.people import Newcomer
@@ -33,7 +33,6 @@ from retinue.predictions import history
 from retinue.predictions.history import Filters
 from retinue.predictions.tables import Prediction, PredictionCount
 
-RESULTS = Path("artefacts/bench/growth.json")
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 AT_ONCE = 10_000
 TIMES = 60
@@ -45,7 +44,6 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--url", default="", help="postgresql://…, an empty database; unset: SQLite")
     asked.add_argument("--most", type=int, default=SIZES[-1])
-    asked.add_argument("--json", type=Path, default=RESULTS)
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         house = assembly.open_house(Settings(data_dir=Path(folder), database_url=given.url))
@@ -54,12 +52,16 @@ def main() -> int:
             curve = [asyncio.run(measure(house, grown)) for grown in grow(house, given.most)]
         finally:
             house.close()
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(curve, indent=1) + "\n", "utf-8")
-    slow = [(one["rows"], name) for one in curve for name, ms in one["p95_ms"].items() if ms > CEILING_P95_MS]
-    for place in slow:
-        print(f"slower than {CEILING_P95_MS} ms: {place}", file=sys.stderr)
-    return 1 if slow else 0
+    return give("growth", list(figures_of(curve)))
+
+
+def figures_of(curve: Sequence[dict[str, Any]]) -> Iterator[Figure]:
+    """At the most rows, beside the fewest."""
+    few, many = curve[0], curve[-1]
+    for name, ms in many["p95_ms"].items():
+        beside = f"p50 {many['p50_ms'][name]} ms; with {few['rows']:,} rows {few['p50_ms'][name]} ms"
+        what = f"{name}, {many['rows']:,} rows, p95"
+        yield Figure(what, ms, "ms", CEILING_P95_MS, less_is_better=True, remark=beside)
 
 
 class Grown:

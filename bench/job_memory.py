@@ -1,6 +1,6 @@
 """Whether planning and working hold more of a long list than of a short one: from 1,000 items to 1,000,000.
 
-    python -m bench.job_memory [--items 1000000] [--json FILE]
+    python -m bench.job_memory [--items 1000000]
 
 Each length is listed, planned and worked off by a process of its own on SQLite; the chunks are simulated: their part
 of the list is read and their charge committed, no picture is looked at. Told is what each step adds to the process at
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from bench.figures import Figure, give
 from retinue.base import migrating
 from retinue.base.database import Database, Transaction
 from retinue.base.storage import Storage, open_storage
@@ -34,13 +35,12 @@ from retinue.jobs.terms import Terms
 from tests.credits.people import a_user
 from tests.jobs.works import a_job, a_worker
 
-RESULTS = Path("artefacts/bench/job_memory.json")
 FEWEST_ITEMS, ITEMS_IN_CHUNK, SLOTS = 1000, 200, 8
 MOST_GROWTH_MIB = 32.0  # half of what SQLite may keep of its pages
 
 
 @dataclass(frozen=True)
-class Figures:
+class Taken:
     """MiB that each step added to the process at its most."""
 
     items: int
@@ -53,7 +53,6 @@ class Figures:
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--items", type=int, default=1_000_000)
-    asked.add_argument("--json", type=Path, default=RESULTS)
     asked.add_argument("--alone", action="store_true", help="measure this one length in this process")
     given = asked.parse_args()
     if given.alone:
@@ -61,21 +60,18 @@ def main() -> int:
             print(json.dumps(asdict(asyncio.run(measure(Path(folder), given.items)))))
         return 0
     short, long = _in_a_process(FEWEST_ITEMS), _in_a_process(given.items)
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps([asdict(short), asdict(long)], indent=1) + "\n", "utf-8")
-    for one in (short, long):
-        print(
-            f"{one.items:>9} items: freezing +{one.freezing_mib:.1f} MiB, planning +{one.planning_mib:.1f}, "
-            f"working +{one.working_mib:.1f}; {one.seconds:.0f} s"
-        )
-    steps = ("freezing_mib", "planning_mib", "working_mib")
-    grown = max(getattr(long, step) - getattr(short, step) for step in steps)
-    times = given.items / FEWEST_ITEMS
-    print(f"a list {times:.0f} times as long takes {grown:.1f} MiB more at most (ceiling {MOST_GROWTH_MIB:.0f})")
-    return 0 if grown <= MOST_GROWTH_MIB else 1
+    steps = ("freezing", "planning", "working")
+    remark = f"{given.items:,} against {FEWEST_ITEMS:,} items: " + ", ".join(
+        f"{step} {getattr(long, f'{step}_mib'):.1f} against {getattr(short, f'{step}_mib'):.1f}" for step in steps
+    )
+    grown = max(getattr(long, f"{step}_mib") - getattr(short, f"{step}_mib") for step in steps)
+    what = f"what a list {given.items // FEWEST_ITEMS:,} times as long takes more"
+    return give(
+        "job_memory", [Figure(what, round(grown, 1), "MiB", MOST_GROWTH_MIB, less_is_better=True, remark=remark)]
+    )
 
 
-async def measure(folder: Path, count: int) -> Figures:
+async def measure(folder: Path, count: int) -> Taken:
     storage = open_storage(str(folder / "files"))
     database = Database(f"sqlite:///{folder}/jobs.db")
     try:
@@ -94,7 +90,7 @@ async def measure(folder: Path, count: int) -> Figures:
         working = _peak_mib() - before
         job = database.read_now(lambda now: job_of(now, job_id, user_id=None))
         assert (job.status, job.done) == ("COMPLETED", count)
-        return Figures(count, freezing, planning, working, asyncio.get_running_loop().time() - began)
+        return Taken(count, freezing, planning, working, asyncio.get_running_loop().time() - began)
     finally:
         database.close()
 
@@ -144,10 +140,10 @@ def _forget_peak() -> float:
     return _peak_mib()
 
 
-def _in_a_process(items: int) -> Figures:
+def _in_a_process(items: int) -> Taken:
     command = [sys.executable, "-m", "bench.job_memory", "--alone", "--items", str(items)]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return Figures(**json.loads(told))
+    return Taken(**json.loads(told))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A job against the bare loop, and what the bookkeeping of chunks costs by itself.
 
-    python -m bench.jobs [--pictures 2000] [--chunks 2000] [--database URL] [--json FILE]
+    python -m bench.jobs [--pictures 2000] [--chunks 2000] [--database URL]
 
 The job runs in this process as `retinue up` runs it: broker in memory, SQLite, every picture read from storage, every
 answer a row. The bare loop runs before and after it. Ends with 1 where a floor is missed.
@@ -13,10 +13,10 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.bare_loop import BareLoop
+from bench.figures import Figure, give
 from bench.pictures import jpegs
 from retinue import assembly
 from retinue.accounts.access import Identity
@@ -40,23 +40,9 @@ from retinue.vision import builtin_packages
 from tests.credits.people import a_user
 from tests.jobs.works import ITEMS, a_job, a_worker, finish
 
-RESULTS = Path("artefacts/bench/jobs.json")
 MODEL = "efficientnet-lite0"
-RATIO_FLOOR, CHUNKS_FLOOR = 0.90, 400.0
+CHUNKS_FLOOR = 400.0
 AT_ONCE = 16  # chunks at work in the bookkeeping: eight workers of two slots
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Pictures per second of the bare loop and of the job, and empty chunks per second."""
-
-    pictures: int
-    bare_per_s: float
-    job_per_s: float
-    ratio: float
-    chunks_per_s: float
-    cpu_ms_per_chunk: float
-    database: str
 
 
 class Finished(Exception):
@@ -68,7 +54,6 @@ def main() -> int:
     asked.add_argument("--pictures", type=int, default=2000)
     asked.add_argument("--chunks", type=int, default=2000)
     asked.add_argument("--database", default="", help="where the bookkeeping is measured; empty: SQLite")
-    asked.add_argument("--json", type=Path, default=RESULTS)
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bare, job = asyncio.run(job_speed(Path(folder), given.pictures))
@@ -78,14 +63,17 @@ def main() -> int:
         per_s, cpu_ms = asyncio.run(chunks_per_s(database, given.chunks))
         kind = database.url.get_backend_name()
         database.close()
-    figures = Figures(
-        given.pictures, round(bare, 1), round(job, 1), round(job / bare, 3), round(per_s, 1), round(cpu_ms, 2), kind
+    beside = f"{job:.1f} against {bare:.1f} pictures/s"
+    cost = f"{cpu_ms:.2f} ms of processor time each"
+    return give(
+        "jobs",
+        [
+            Figure(
+                f"a job over {given.pictures:,} pictures", round(job / bare, 3), floor=0.90, goal=0.97, remark=beside
+            ),
+            Figure(f"empty chunks on {kind}", round(per_s), "chunks/s", floor=CHUNKS_FLOOR, remark=cost),
+        ],
     )
-    print(f"{figures.pictures} pictures: bare loop {bare:.1f}/s, job {job:.1f}/s, ratio {figures.ratio}")
-    print(f"bookkeeping on {kind}: {per_s:.0f} empty chunks/s, {cpu_ms:.2f} ms of processor time each")
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(asdict(figures), indent=1) + "\n", "utf-8")
-    return 0 if figures.ratio >= RATIO_FLOOR and per_s >= CHUNKS_FLOOR else 1
 
 
 async def job_speed(folder: Path, count: int) -> tuple[float, float]:

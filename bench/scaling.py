@@ -1,6 +1,6 @@
 """What a second and a third worker add: the same job on one, two and three `retinue worker` of one processor each.
 
-    python -m bench.scaling [--pictures 600] [--workers 3] [--json FILE]
+    python -m bench.scaling [--pictures 600] [--workers 3]
 
 PostgreSQL and Valkey are started for it, with an API node that orders and dispatches. Each worker is tied to a
 processor, the first to the first; with more workers than processors they share, and that is told. The figure is the
@@ -9,19 +9,18 @@ ratio to one worker. There is no floor: it says what this machine gives.
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from bench.figures import Figure, give
 from bench.pictures import jpegs
 from retinue.jobs.tables import Job
 from retinue.vision import builtin_packages
@@ -31,24 +30,14 @@ from tests.jobs.yard import Node, Yard, at
 from tests.servers.postgres import own_postgres
 from tests.servers.valkey import own_valkey
 
-RESULTS = Path("artefacts/bench/scaling.json")
 WARM_UP_PICTURES = 64
 PATIENCE_S = 1800.0
-
-
-@dataclass(frozen=True)
-class Figure:
-    workers: int
-    per_s: float
-    ratio: float
-    processors: int
 
 
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--pictures", type=int, default=600)
     asked.add_argument("--workers", type=int, default=3)
-    asked.add_argument("--json", type=Path, default=RESULTS)
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder, own_postgres(durable=True) as postgres, own_valkey() as valkey:
         builtin = Path(folder) / "builtin"
@@ -59,12 +48,18 @@ def main() -> int:
         finally:
             yard.close()
     processors = len(os.sched_getaffinity(0))
-    figures = [Figure(n, round(one, 1), round(one / speeds[0], 2), processors) for n, one in enumerate(speeds, 1)]
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n", "utf-8")
-    for one in figures:
-        print(f"{one.workers} workers on {processors} processors: {one.per_s} pictures/s, ratio {one.ratio}")
-    return 0
+    return give(
+        "scaling",
+        [
+            Figure(
+                f"{workers} workers on {processors} processors",
+                round(speed / speeds[0], 2),
+                "× one worker",
+                remark=f"{speed:.1f} pictures/s",
+            )
+            for workers, speed in enumerate(speeds, 1)
+        ],
+    )
 
 
 async def measure(yard: Yard, *, pictures: int, workers: int) -> list[float]:

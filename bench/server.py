@@ -1,5 +1,6 @@
 """A real server as a process of its own, with people in it who can pay."""
 
+import io
 import json
 import os
 import re
@@ -9,11 +10,14 @@ import tempfile
 import threading
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from retinue.vision.package import Package
 
 ADMIN = "admin@bench.example"
 PASSWORD = "bench-marmalade-tractor"
@@ -58,16 +62,39 @@ class Served:
         secret: str = key["key"]
         return secret
 
+    def add_model(self, path: str, package: Package, **facts: str) -> None:
+        """A package as a new model or version, as an admin would send it."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for one in package.folder.iterdir():
+                archive.write(one, one.name)
+        mark = "a-line-that-is-in-no-file"
+        fields = "".join(
+            f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in facts.items()
+        )
+        head = f'{fields}--{mark}\r\nContent-Disposition: form-data; name="file"; filename="package.zip"\r\n\r\n'
+        body = head.encode() + packed.getvalue() + f"\r\n--{mark}--\r\n".encode()
+        request = urllib.request.Request(self.address + path, body, method="POST")
+        request.add_header("Content-Type", f"multipart/form-data; boundary={mark}")
+        request.add_header("Authorization", f"Bearer {self.sign_in()}")
+        with urllib.request.urlopen(request) as answer:
+            answer.read()
+
     def cpu_s(self) -> float:
-        """Processor time this process has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s_of(self.process.pid)
 
     def resident_bytes(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         match = re.search(r"VmRSS:\s+(\d+) kB", status)
         assert match is not None
         return int(match[1]) * 1024
+
+
+def cpu_s_of(pid: int) -> float:
+    """Processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -14,15 +14,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-import zipfile
 from pathlib import Path
 from statistics import median
 
 from bench.client import ask_all, request_of
+from bench.figures import Figure, give
 from bench.pictures import jpegs
 from bench.server import Served, serving
 from retinue.vision import builtin_packages
-from retinue.vision.package import Package
 
 MODEL = "/api/v1/models/efficientnet-lite0"
 PATH = "/api/v1/predict?cache=false"
@@ -40,7 +39,7 @@ def main() -> int:
     rates: dict[bool, list[float]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder, serving(rate_limit="1000000", rate_burst="100000") as server:
         token = server.rich_person("ada")
-        add_version(server, builtin_packages(Path(folder))["efficientnet-lite0"], Path(folder))
+        server.add_model(f"{MODEL}/versions", builtin_packages(Path(folder))["efficientnet-lite0"])
         ask_calmly(server, token, pictures[:8])
         seen = before = crowded = 0.0
         for number in range(2 * given.rounds):
@@ -57,25 +56,22 @@ def main() -> int:
             crowded += before - calm
         shed = counted(server, "shed")
     off, on = (sorted(times)[int(0.95 * len(times))] * 1000 for times in (took[False], took[True]))
-    print(f"p95 {off:.1f} ms without, {on:.1f} ms with a shadow = {on / off:.3f}; {seen:.0f} looked at")
     ratio = median(rates[True]) / median(rates[False])
-    print(f"8 callers without a pause: {ratio:.3f} of the pictures/s; {crowded:.0f} looked at, {shed:.0f} let go")
-    return 1 if on > CEILING * off or not seen or crowded > shed else 0
-
-
-def add_version(server: Served, package: Package, folder: Path) -> None:
-    file = folder / "again.zip"
-    with zipfile.ZipFile(file, "w") as archive:
-        for one in package.folder.iterdir():
-            archive.write(one, one.name)
-    boundary = "bench"
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="again.zip"\r\n\r\n'.encode()
-    body = head + file.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
-    request = urllib.request.Request(f"{server.address}{MODEL}/versions", body, method="POST")
-    request.add_header("Content-Type", f"multipart/form-data; boundary={boundary}")
-    request.add_header("Authorization", f"Bearer {server.sign_in()}")
-    with urllib.request.urlopen(request) as answer:
-        answer.read()
+    calm_words = f"{on:.1f} ms with, {off:.1f} ms without; {seen:.0f} pictures looked at"
+    crowd_words = f"{crowded:.0f} looked at, {shed:.0f} let go"
+    return give(
+        "shadow",
+        [
+            Figure(
+                "p95 with a shadow", round(on / off, 3), "× without", CEILING, less_is_better=True, remark=calm_words
+            ),
+            Figure("looked at beside calm callers", seen, "pictures", floor=1),
+            Figure(
+                "pictures/s with a shadow, 8 callers without a pause", round(ratio, 3), "× without", remark=crowd_words
+            ),
+            Figure("let go where there is no idle time", shed, "pictures", floor=crowded),
+        ],
+    )
 
 
 def ask_calmly(server: Served, token: str, pictures: list[bytes]) -> list[float]:
