@@ -56,6 +56,7 @@ from retinue.jobs import results_routes as job_results_routes
 from retinue.jobs import routes as job_routes
 from retinue.jobs.brokers import broker_check, open_broker
 from retinue.jobs.brokers import close as close_broker
+from retinue.jobs.later import look_later
 from retinue.jobs.manifests import sweep_manifests
 from retinue.jobs.running import Jobs, Place
 from retinue.jobs.terms import terms_of
@@ -345,6 +346,7 @@ def _furnish(house: House, parts: Parts, eye: Engine) -> Road:
         PictureMemory(),
         compare=lambda kit_id: kits.open_kit(house.database, kit_id),
         is_signed=loans.is_signed,
+        later=lambda asks, caller, once: look_later(parts[Jobs], settings.pool, asks, caller, once),
     )
     parts.add(house.storage, known_as=Storage)
     parts.add(Darkroom(house.storage))

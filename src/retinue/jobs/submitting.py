@@ -1,6 +1,7 @@
 """How work is ordered: priced first, then held, listed and cut into chunks in one transaction, once per key."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -64,20 +65,31 @@ async def quote(road: Road, terms: Terms, order: Order, listing: Listing) -> Quo
     )
 
 
-async def submit(road: Road, order: Order, listing: Listing, caller: Identity, *, once: Once | None) -> Answer | Replay:
-    """The list is frozen first; then the hold, the job and its first chunks are one transaction, or nothing is."""
+async def submit(
+    road: Road,
+    order: Order,
+    listing: Listing,
+    caller: Identity,
+    *,
+    once: Once | None,
+    also: Callable[[Transaction], None] | None = None,
+) -> Answer | Replay:
+    """The list is frozen first; then the hold, the job and its first chunks are one transaction, or nothing is; what
+    `also` writes belongs to it."""
     serving = await road.catalog.serving(order.model, order.version)
     if not listing.count:
         raise NothingToDo()
     frozen = await freeze(road.storage, listing.entries, at=road.clock.now())
+
+    def begin(now: Transaction) -> Answer:
+        if also is not None:
+            also(now)
+        return _begin(now, road, order, listing, serving, frozen, caller)
+
     try:
         if not frozen.items:  # they were deleted since they were counted
             raise NothingToDo()
-        answer = await road.database.write(
-            lambda now: idempotency.run_once(
-                now, caller.user_id, once, lambda now: _begin(now, road, order, listing, serving, frozen, caller)
-            )
-        )
+        answer = await road.database.write(lambda now: idempotency.run_once(now, caller.user_id, once, begin))
     except CommitInDoubt:
         raise  # the job may be there, and needs its list
     except BaseException:

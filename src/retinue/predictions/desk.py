@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from fastapi import Request
+from fastapi import Request, Response
 
+from retinue.accounts.access import Identity
 from retinue.base.database import Transaction
 from retinue.base.documents import fields_of
 from retinue.base.parts import part
@@ -18,10 +19,13 @@ from retinue.media.links import Links
 from retinue.predictions.asking import Ask
 from retinue.predictions.comparing import Compare, Kit
 from retinue.predictions.memory import PictureMemory
+from retinue.predictions.paying import Refusal
 from retinue.predictions.receiving import File, Form, Received
 from retinue.predictions.road import Road
 from retinue.predictions.tables import Prediction
 
+Later: TypeAlias = Callable[[Sequence[Ask | tuple[str, Refusal]], Identity, Once | None], Awaitable[Response | None]]
+"""What answers 202 and goes to work; None for what is better answered at once."""
 LARGEST_BODY = 42 << 20  # a picture and its mask, as web/bodies.py lets them in
 
 
@@ -35,12 +39,29 @@ class Desk:
     memory: PictureMemory
     compare: Compare
     is_signed: Callable[[Transaction, Prediction], bool]
+    later: Later
 
 
 DeskPart = Annotated[Desk, part(Desk)]
 
 FIELDS = fields_of(Form)
 FILE = {"type": "string", "format": "binary"}
+
+
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`respond-async`: answer 202 with a job over these pictures. A comparison with a kit, and pictures "
+    "that are refused at once, are answered at once all the same.",
+    "schema": {"type": "string", "examples": ["respond-async"]},
+}
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "`Prefer: respond-async`: the job that was started",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Accepted"}}},
+    }
+}
 
 
 def form_of(**files: Any) -> dict[str, Any]:
@@ -75,6 +96,15 @@ def ask_of(desk: Desk, received: Received, file: File, kit: Kit | None) -> Ask:
         source=form.source,
         kit=kit,
     )
+
+
+async def later_of(
+    request: Request, desk: Desk, asks: Sequence[Ask | tuple[str, Refusal]], caller: Identity, once: Once | None
+) -> Response | None:
+    """The answer to who asked for one later (RFC 7240) and may have it."""
+    told = ",".join(request.headers.getlist("prefer")).split(",")
+    wants_later = any(one.partition(";")[0].strip().lower() == "respond-async" for one in told)
+    return await desk.later(asks, caller, once) if wants_later else None
 
 
 async def once_of(request: Request, key: str | None, received: Received) -> Once | None:

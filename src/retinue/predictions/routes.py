@@ -1,16 +1,30 @@
 """Predict: one picture, several, or a ZIP of them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
 from retinue.accounts.access import Identity, may
-from retinue.credits.idempotency import IdempotencyKey
+from retinue.credits.idempotency import IdempotencyKey, Once
 from retinue.predictions import live, zipped
 from retinue.predictions.asking import Ask
 from retinue.predictions.batch import MOST_PICTURES, predict_batch
 from retinue.predictions.comparing import Kit
-from retinue.predictions.desk import FIELDS, FILE, LARGEST_BODY, PICTURE, Desk, DeskPart, ask_of, form_of, once_of
+from retinue.predictions.desk import (
+    ACCEPTED,
+    FIELDS,
+    FILE,
+    LARGEST_BODY,
+    PICTURE,
+    PREFER,
+    Desk,
+    DeskPart,
+    ask_of,
+    form_of,
+    later_of,
+    once_of,
+)
 from retinue.predictions.live import Answer
 from retinue.predictions.paying import DEADLINE_S, Refusal
 from retinue.predictions.receiving import (
@@ -30,6 +44,7 @@ Patience = Annotated[
     Header(alias="X-Timeout-Ms", ge=1, le=30_000, description="How long the answer is of use; at most 30 s."),
 ]
 _IN_QUERY = {"in": "query", "required": False}
+_FILES = form_of(files={"type": "array", "items": FILE, "minItems": 1, "maxItems": MOST_PICTURES})
 _QUERY = [
     {"name": name, **_IN_QUERY, **({"content": {"application/json": told}} if name == "explain" else told)}
     for name, told in ((name, {"schema": schema}) for name, schema in FIELDS.items())
@@ -40,7 +55,8 @@ _QUERY = [
     "/predict",
     response_model=PredictionAnswer,
     response_model_exclude_unset=True,
-    openapi_extra={**PICTURE, "parameters": _QUERY},
+    openapi_extra={**PICTURE, "parameters": [*_QUERY, PREFER]},
+    responses=ACCEPTED,
 )
 async def predict(
     request: Request, desk: DeskPart, caller: Asker, key: IdempotencyKey, timeout_ms: Patience = None
@@ -51,6 +67,8 @@ async def predict(
         received = await receive_picture(request)
         ask = ask_of(desk, received, received.files[0], await _kit(desk, received))
         once = await once_of(request, key, received)
+        if (later := await later_of(request, desk, [ask], caller, once)) is not None:
+            return later
         answer = await live.predict_image(desk.road, desk.links, ask, caller, once=once, deadline_s=deadline_s)
     return _respond(answer)
 
@@ -58,7 +76,8 @@ async def predict(
 @routes.post(
     "/predict/batch",
     response_model=BatchAnswer,
-    openapi_extra=form_of(files={"type": "array", "items": FILE, "minItems": 1, "maxItems": MOST_PICTURES}),
+    openapi_extra={**_FILES, "parameters": [PREFER]},
+    responses=ACCEPTED,
 )
 async def predict_files(request: Request, desk: DeskPart, caller: Asker, key: IdempotencyKey) -> Response:
     """Look at up to 64 pictures; one bad picture never fails the rest."""
@@ -66,11 +85,15 @@ async def predict_files(request: Request, desk: DeskPart, caller: Asker, key: Id
         received = await receive_files(request, most_files=MOST_PICTURES)
         kit = await _kit(desk, received)
         asks = [ask_of(desk, received, file, kit) for file in received.files]
-        once = await once_of(request, key, received)
-        return _respond(await predict_batch(desk.road, desk.links, asks, caller, once=once))
+        return await _answer_all(request, desk, asks, caller, await once_of(request, key, received))
 
 
-@routes.post("/predict/zip", response_model=BatchAnswer, openapi_extra=form_of(file=FILE))
+@routes.post(
+    "/predict/zip",
+    response_model=BatchAnswer,
+    openapi_extra={**form_of(file=FILE), "parameters": [PREFER]},
+    responses=ACCEPTED,
+)
 async def predict_zip(request: Request, desk: DeskPart, caller: Asker, key: IdempotencyKey) -> Response:
     """Look at the pictures of a ZIP, up to 64."""
     with desk.memory.room_for(declared_bytes(request, at_most=zipped.LIMITS.max_bytes), caller.user_id):
@@ -82,8 +105,15 @@ async def predict_zip(request: Request, desk: DeskPart, caller: Asker, key: Idem
                 asks.append(
                     ask_of(desk, received, File(name, found), kit) if isinstance(found, bytes) else (name, found)
                 )
-            once = await once_of(request, key, received)
-            return _respond(await predict_batch(desk.road, desk.links, asks, caller, once=once))
+            return await _answer_all(request, desk, asks, caller, await once_of(request, key, received))
+
+
+async def _answer_all(
+    request: Request, desk: Desk, asks: Sequence[Ask | tuple[str, Refusal]], caller: Identity, once: Once | None
+) -> Response:
+    if (later := await later_of(request, desk, asks, caller, once)) is not None:
+        return later
+    return _respond(await predict_batch(desk.road, desk.links, asks, caller, once=once))
 
 
 async def _kit(desk: Desk, received: Received) -> Kit | None:
