@@ -141,6 +141,13 @@ class TestExplaining:
         answer = await predict(ada, photograph("coffee"), explain='{"class": "cup", "opacity": 0.7}')
         assert answer["heat_map"]["label"] == "cup"
 
+    async def test_in_chosen_colours(self, ada: Person) -> None:
+        drawn_as = []
+        for ramp in ("inferno", "viridis"):
+            answer = await predict(ada, photograph("coffee"), explain=f'{{"ramp": "{ramp}"}}')
+            drawn_as.append((await ada.http.get(answer["heatmap_url"])).content)
+        assert drawn_as[0] != drawn_as[1]
+
 
 class TestInpainting:
     async def test_a_picture_and_its_mask_give_a_picture(self, ada: Person) -> None:

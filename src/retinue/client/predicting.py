@@ -161,7 +161,9 @@ class How(TypedDict, total=False):
     iou: float  # overlap above which two boxes are one thing
     radius: float  # reach of inpainting in pixels
     annotate: bool  # also draw the answer on the picture
-    explain: bool | dict[str, Any]  # also show where the model looked: {"class": …, "method": …, "opacity": …}
+    explain: (
+        bool | dict[str, Any]
+    )  # also show where the model looked: {"class": …, "method": …, "opacity": …, "ramp": …}
     toolkit_id: str  # also say what of this kit is there
     cache: bool  # False: look again, whatever was answered before
 

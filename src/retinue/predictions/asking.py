@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from retinue.predictions.comparing import Kit
 from retinue.vision.asking import Asked, Explain
+from retinue.vision.saliency import Ramp
 
 Source = Literal["api", "ui", "job", "check", "replay", "protocol"]
 FLOOR = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -22,6 +23,7 @@ class Explaining(BaseModel):
     label: str | None = Field(default=None, alias="class", max_length=1000)
     method: Literal["cam", "occlusion"] | None = None
     opacity: FLOOR = 0.5
+    ramp: Ramp = Field(default="inferno", description="From little to much.")
 
 
 class Parameters(BaseModel):

@@ -23,7 +23,7 @@ from retinue.catalog.serving import Catalog, Serving
 from retinue.credits.prices import Prices
 from retinue.media.keeping import Kept, keep_file
 from retinue.predictions.annotated import draw_answer
-from retinue.predictions.asking import Ask, cache_key
+from retinue.predictions.asking import Ask, Explaining, cache_key
 from retinue.predictions.cache import AnswerCache
 from retinue.predictions.comparing import TASKS, CannotCompare
 from retinue.vision.engine import Engine
@@ -230,7 +230,7 @@ async def keep_original(road: Road, question: Question, at: datetime) -> Kept:
 async def _with_heat_map(road: Road, look: Look, heat_map: HeatMap) -> Look:
     explain = look.question.ask.parameters.explain
     assert explain is not None, "only asked-for heat maps are made"
-    shaded = await asyncio.to_thread(_overlaid, look.question.ask.picture, heat_map, explain.opacity)
+    shaded = await asyncio.to_thread(_overlaid, look.question.ask.picture, heat_map, explain)
     look = replace(look, heat_map=await _keep(road, look, shaded, kind="heat_map", suffix="heat-map"))
     told = {"label": heat_map.label, "class_id": heat_map.class_id, "method": heat_map.method}
     return replace(look, result={**look.result, "heat_map": told})
@@ -242,8 +242,9 @@ async def _with_output(road: Road, look: Look, picture: Result) -> Look:
     return replace(look, output=await _keep(road, look, painted, kind="output", suffix="inpainted", extension="png"))
 
 
-def _overlaid(data: bytes, heat_map: HeatMap, opacity: float) -> bytes:
-    return encode_jpeg(overlay(decode(data).pixels, heat_map, opacity=opacity))
+def _overlaid(data: bytes, heat_map: HeatMap, explain: Explaining) -> bytes:
+    shaded = overlay(decode(data).pixels, heat_map, opacity=explain.opacity, ramp=explain.ramp)
+    return encode_jpeg(shaded)
 
 
 def _keep(road: Road, look: Look, data: bytes, *, kind: Any, suffix: str, extension: str = "jpg") -> Awaitable[Kept]:

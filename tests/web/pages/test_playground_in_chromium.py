@@ -28,6 +28,21 @@ def test_a_picture_is_named_at_once(looker: Looker, tmp_path: Path) -> None:
     looker.photograph("playground-classify")
 
 
+def test_where_it_looked_is_shown_with_what_its_colours_say(looker: Looker, tmp_path: Path) -> None:
+    page = looker.page
+    picture = tmp_path / "cup.jpg"
+    picture.write_bytes(photograph("coffee"))
+    page.get_by_label("Choose a picture").set_input_files(picture)
+    page.get_by_role("button", name="Show where it looked").click()
+    legend = page.locator("#heat-legend")
+    expect(legend).to_be_visible()
+    looker.photograph("playground-heat-map")
+    page.get_by_label("Colours of where it looked").select_option("viridis")
+    expect(legend).to_have_attribute("data-ramp", "viridis")
+    page.get_by_role("button", name="Where it looked", exact=True).click()
+    expect(legend).to_be_hidden()
+
+
 def test_the_codes_work_when_pasted(looker: Looker, server: Served, tmp_path: Path) -> None:
     page = looker.page
     name = 'a cup; of "coffee", it\'s $HOME.jpg'

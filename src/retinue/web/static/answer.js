@@ -71,7 +71,7 @@ export class AnswerView {
 
   #classRow(group) {
     const { class_id, label, score: best, items, number } = group;
-    const colour = `c${(class_id % 8) + 1}`;
+    const colour = group.box ? `c${(class_id % 8) + 1}` : ""; // of boxes; a bar in the palette's white would be no bar
     const bar = svg("svg", { class: `bar ${colour}`, "aria-hidden": "true" }, svg("rect", { width: `${100 * best}%`, height: "100%" }));
     const plate = h("span", { class: `plate-no ${colour}` }, String(items.length > 1 ? `×${items.length}` : number));
     const name = h("span", { class: "name" }, plate, label, items.every((item) => item.unsure) && h("small", {}, t("unsure")));

@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { AnswerView } from "./answer.js";
 import { find, findAll, told } from "./dom.js";
+import { showHeat } from "./heat.js";
 import { complain, onKey, refreshCredits } from "./shell.js";
 import { shrunkBitmapOf } from "./stage.js";
 import { judging } from "./verdict.js";
@@ -60,8 +61,9 @@ async function run(more = {}) {
     const network_ms = Math.max(0, took - (answer.cached ? 0 : answer.timing.total));
     view.show(answer, { filename: picture.name, parameters, network_ms });
     press(null);
-    await showHeat(answer);
+    await showHeat(view.viewer, answer, find("#ramp").value);
     find("#explain").hidden = answer.task !== "classify" || Boolean(answer.heatmap_url);
+    find("#ramps").hidden = !answer.heatmap_url;
     find("#stage").focus({ preventScroll: true });
   } catch (refused) {
     if (refused.name === "AbortError") return;
@@ -99,21 +101,6 @@ function show(bitmap, width, height, name) {
   find("#file-name").textContent = `${name}, ${width} × ${height}`;
 }
 
-async function showHeat(answer) {
-  const button = find("#heat");
-  button.hidden = !answer.heatmap_url;
-  if (!answer.heatmap_url) return;
-  const plain = view.viewer.picture;
-  const heated = await createImageBitmap(await (await fetch(answer.heatmap_url)).blob());
-  const press = (on) => {
-    button.setAttribute("aria-pressed", String(on));
-    view.viewer.picture = on ? heated : plain;
-    view.viewer.paint();
-  };
-  button.onclick = () => press(button.getAttribute("aria-pressed") !== "true");
-  press(true);
-}
-
 const again = () => {
   clearTimeout(waiting);
   waiting = setTimeout(run, AGAIN_MS);
@@ -139,7 +126,9 @@ find("#iou").addEventListener("input", (event) => {
   keep();
   again();
 });
-find("#explain").addEventListener("click", () => run({ explain: true }));
+const explain = () => run({ explain: JSON.stringify({ ramp: find("#ramp").value }) });
+find("#explain").addEventListener("click", explain);
+find("#ramp").addEventListener("change", explain);
 find("#choose").addEventListener("change", (event) => {
   const [file] = event.target.files;
   if (file) take(file, file.name);

@@ -1,6 +1,7 @@
 // One prediction, looked at again: the same view as when it was made.
 import { AnswerView } from "./answer.js";
 import { find, told } from "./dom.js";
+import { showHeat } from "./heat.js";
 import "./forms.js";
 import { complain } from "./shell.js";
 import { bitmapOf } from "./stage.js";
@@ -18,6 +19,7 @@ async function showPicture() {
   find("#stage-empty").hidden = true;
   find("#file-name").textContent = `${answer.filename}, ${width} × ${height}`;
   view.viewer.show(bitmap, width, height);
+  await showHeat(view.viewer, answer, answer.parameters.explain?.ramp);
   if (answer.output_url) compare(view.viewer, await createImageBitmap(await (await fetch(answer.output_url)).blob()));
 }
 
