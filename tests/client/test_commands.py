@@ -192,15 +192,20 @@ class TestJobs:
 
     def test_ctrl_c_leaves_it_running_and_says_how_to_come_back(self) -> None:
         with Client() as client:
-            job = client.jobs.start("kit", parameters={"explain": {"method": "occlusion"}})
             process = subprocess.Popen(
-                [sys.executable, "-c", WATCH, job.id],
+                [sys.executable, "-c", WATCH],
                 env={**os.environ, "COLUMNS": "200"},
+                stdin=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
             )
+            assert process.stdin is not None
             assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"  # its imports may take longer than the job
+            job = client.jobs.start("kit", parameters={"explain": {"method": "occlusion"}})
+            process.stdin.write(f"{job.id}\n")
+            process.stdin.flush()
             assert process.stdout.readline() == "watching\n"
             process.send_signal(signal.SIGINT)
             _, words = process.communicate(timeout=240)
@@ -218,7 +223,8 @@ def told(self, status):
     print("watching", flush=True)
     tell(self, status)
 watching._Ear.tell = told
-sys.exit(app(["job", "watch", sys.argv[1]]))
+print("ready", flush=True)
+sys.exit(app(["job", "watch", sys.stdin.readline().strip()]))
 """
 
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from retinue.accounts import people
 from retinue.base.database import Database, Transaction
-from retinue.base.errors import Invalid, NotFound
+from retinue.base.errors import NotFound
+from retinue.cli.credits import NotAnAmount
 from retinue.cli.main import app
 from retinue.credits.ledger import NotEnoughCredits
 from tests.credits.people import a_user
@@ -61,7 +62,7 @@ class TestCredits:
 
     @pytest.mark.parametrize("amount", ["0", "0.001"])
     def test_have_two_places(self, retinue: Run, ada: str, amount: str) -> None:
-        with pytest.raises(Invalid, match="two places"):
+        with pytest.raises(NotAnAmount, match="two places"):
             retinue("credits", "add", ada, amount)
 
     def test_belong_to_somebody(self, retinue: Run, kept: Database) -> None:
