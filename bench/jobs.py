@@ -167,7 +167,7 @@ async def _run(jobs: Jobs, user_id: str, kept: Sequence[Kept], count: int) -> fl
 
     order = Order(MODEL, None, Parameters(), "cpu")
     caller = Identity(user_id, "bench@example.com", "user")
-    answer = await submit(jobs.road, order, Listing(None, "bench", count, entries()), caller, once=None)
+    answer = await submit(jobs.road, order, Listing(None, "bench", count, 0, entries()), caller, once=None)
     jobs.nudge()
     job_id, database = json.loads(answer.body)["inference_id"], jobs.road.database
     async for _ in events_of(database, Doors(), job_id, after=0):
