@@ -214,8 +214,11 @@ class TestJobs:
             job.abort()
 
 
+# Whoever runs the tests in the background ignores SIGINT, and so would this.
 WATCH = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from retinue.cli.main import app
 from retinue.client import watching
 tell = watching._Ear.tell
