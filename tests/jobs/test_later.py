@@ -1,10 +1,13 @@
 """`Prefer: respond-async`: a request to look becomes a job over its pictures, where it can be one."""
 
+import asyncio
+
 import pytest
 
 from retinue import assembly
-from retinue.base.database import Database
+from retinue.base.database import CommitInDoubt, Database
 from retinue.credits.verifying import verify
+from retinue.jobs import later
 from tests.accounts.people import Person
 from tests.jobs.asking import results_of, until_over
 from tests.pictures import drawn, mask, photograph
@@ -75,6 +78,34 @@ async def test_what_cannot_be_paid_leaves_nothing(house: assembly.House, ada: Pe
     assert (answer.status_code, answer.json()["code"]) == (402, "not-enough-credits")
     assert [one async for one in house.storage.list("")] == []
     assert await credits_of(ada) == (100.0, 0.0)
+
+
+async def test_the_same_picture_twice_at_once_is_kept_once(house: assembly.House, ada: Person) -> None:
+    asks = [ada.post("/api/v1/predict", content=drawn(7), headers={**JPEG, **LATER}) for _ in range(4)]
+    answers = await asyncio.gather(*asks)
+    assert [one.status_code for one in answers] == [202] * 4
+    for one in answers:
+        assert (await until_over(ada, one.json()["inference_id"]))["done"] == 1
+    assert len([one async for one in house.storage.list("images/")]) == 1
+
+
+async def test_what_may_have_been_committed_keeps_its_pictures(
+    house: assembly.House, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_given: object, **_named: object) -> None:
+        raise CommitInDoubt()
+
+    monkeypatch.setattr(later, "submit", lost)
+    answer = await ada.post("/api/v1/predict", content=drawn(1), headers={**JPEG, **LATER})
+    assert (answer.status_code, answer.json()["code"]) == (503, "commit-in-doubt")
+    assert len([one async for one in house.storage.list("images/")]) == 1
+
+
+async def test_a_key_for_predictions_alone_orders_no_job(ada: Person) -> None:
+    made = await ada.post("/api/v1/me/keys", json={"name": "narrow", "scopes": ["predict"]})
+    headers = {**JPEG, **LATER, "Authorization": f"Bearer {made.json()['key']}"}
+    answer = await ada.http.post("/api/v1/predict", content=drawn(1), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "key-too-narrow")
 
 
 async def test_who_waits_says_nothing_of_it(ada: Person) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from fastapi import Response
 
 from retinue.accounts.access import Identity, KeyTooNarrow
-from retinue.base.database import Transaction
+from retinue.base.database import CommitInDoubt, Transaction
 from retinue.credits.idempotency import Once, Replay
 from retinue.jobs.listing import Listing
 from retinue.jobs.manifests import Entry
@@ -88,6 +88,8 @@ async def _order(jobs: Jobs, pool: str, questions: Sequence[Question], caller: I
     order = Order(first.model, questions[0].serving.version.label, first.parameters, pool)
     try:
         answer = await submit(road, order, listing, caller, once=once, also=claim)
+    except CommitInDoubt:
+        raise  # the job may be there, and needs its pictures
     except BaseException:
         await asyncio.shield(road.storage.delete([one.key for one in new]))
         raise
