@@ -30,8 +30,7 @@ from starlette.types import Message, Receive, Scope, Send
 from bench.client import ask_all, request_of
 from bench.figures import Figure, give
 from bench.pictures import jpegs
-from bench.plain_server import free_port
-from bench.server import ADMIN, PASSWORD, cpu_s_of
+from bench.server import ADMIN, PASSWORD, cpu_s_of, until_listening
 from retinue import assembly
 from retinue.accounts.recognising import Recognition
 from retinue.base.database import Database
@@ -40,6 +39,7 @@ from retinue.predictions import live, road, routes
 from retinue.predictions.asking import Ask
 from retinue.vision.engine import Engine
 from retinue.vision.results import Seen
+from tests.servers.processes import free_port
 
 PATH, QUERY = "/api/v1/predict", b"cache=false"
 WARM = 70
@@ -121,7 +121,7 @@ async def measure(folder: Path, requests: int) -> dict[str, float]:
     clock, pictures = Clock(), jpegs(64, width=640, height=480)
     for part in PARTS:
         clock.put_on(*part)
-    writer = _name_of_thread(Database, "_write_forever")
+    writer = _thread_of(Database, "_write_forever")
     house = assembly.open_house(
         Settings(data_dir=folder, admin_email=ADMIN, admin_password=PASSWORD, rate_limit=1_000_000, rate_burst=100_000)
     )
@@ -220,7 +220,7 @@ def http_s() -> float:
     process = subprocess.Popen([*command, "--loop", "uvloop", "--http", "httptools", "--lifespan", "off"])
     try:
         requests = [request_of("/", one, token="none", port=port) for one in jpegs(16, width=640, height=480)]
-        _until_listening(port)
+        until_listening(port)
         asyncio.run(ask_all(port, requests, clients=8, seconds=0.5))
         before = cpu_s_of(process.pid)
         tally = asyncio.run(ask_all(port, requests, clients=8, seconds=3))
@@ -230,21 +230,7 @@ def http_s() -> float:
         process.wait()
 
 
-def _until_listening(port: int) -> None:
-    import socket
-
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("uvicorn did not start")
-
-
-def _name_of_thread(owner: Any, name: str) -> list[int]:
+def _thread_of(owner: Any, name: str) -> list[int]:
     """Filled with the id of the thread that runs the method, once it runs."""
     run: Callable[..., Any] = getattr(owner, name)
     found: list[int] = []

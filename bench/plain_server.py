@@ -5,9 +5,6 @@ python -m bench.plain_server PACKAGE PORT
 
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +14,9 @@ import uvicorn
 from fastapi import Depends, FastAPI, Request
 
 from bench.bare_loop import BareLoop
+from bench.server import until_listening
 from retinue.vision.package import read_package
-
-STARTS_WITHIN_S = 60
+from tests.servers.processes import free_port
 
 
 async def body_of(request: Request) -> bytes:
@@ -43,31 +40,11 @@ def plainly_served(package: Path) -> Iterator[int]:
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "bench.plain_server", str(package), str(port)])
     try:
-        _wait(port)
+        until_listening(port)
         yield port
     finally:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        port: int = asked.getsockname()[1]
-    return port
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + STARTS_WITHIN_S
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json"):
-                return
-        except urllib.error.URLError:
-            time.sleep(0.1)
-    raise RuntimeError("the plain server did not start")
 
 
 if __name__ == "__main__":

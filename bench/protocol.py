@@ -25,8 +25,8 @@ from bench.figures import Figure, give
 from bench.pictures import jpegs
 from bench.server import serving
 from retinue.vision import builtin_packages
+from tests.protocol.mlserver import mlserver
 from tests.protocol.speaking import HEADER, element
-from tests.protocol.test_real_servers import mlserver
 
 MODEL = "efficientnet-lite0"
 PATH = f"/v2/models/{MODEL}/infer"
