@@ -243,8 +243,9 @@ class Database:
 
     def _time(self, connection: sa.Connection) -> datetime:
         if self._asks_database_for_time:  # the nodes of a cluster share one clock: leases depend on it
-            ((told,), *_), _ = CLOCK.run(connection, {})
-            return told  # type: ignore[no-any-return]
+            rows, _ = CLOCK.run(connection, {})
+            told: datetime = rows[0].now
+            return told
         return self.clock.now()
 
 
