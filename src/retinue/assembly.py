@@ -83,6 +83,7 @@ from retinue.protocol.routes import Readiness
 from retinue.toolkits import kit_routes, kits, loan_routes, loans, starting, tool_routes
 from retinue.vision.engine import Engine
 from retinue.vision.errors import VisionError
+from retinue.vision.priorities import Politeness
 from retinue.web import health, info, upkeep
 from retinue.web.app import build_app
 from retinue.web.eye_app import build_eye_app, listening
@@ -269,10 +270,10 @@ async def worker(house: House) -> AsyncIterator[Jobs]:
 def eye_of(house: House, *, lends: bool = False) -> Engine:
     """The eye of this process: networks run here, or on the servers that the settings name; never elsewhere where this
     is such a server itself."""
-    cache, remote = house.shelf.builtin_folder, house.remote_eye
+    cache, remote, polite = house.shelf.builtin_folder, house.remote_eye, Politeness(house.database.writer_thread)
     if remote is None or lends:
-        return Engine(cache=cache)
-    return Engine(cache=cache, elsewhere=remote.session, shape=remote.shape)
+        return Engine(cache=cache, when_crowded=polite)
+    return Engine(cache=cache, elsewhere=remote.session, shape=remote.shape, when_crowded=polite)
 
 
 def _remote_eye(settings: Settings, secrets: Secrets, metrics: Metrics) -> RemoteEye:

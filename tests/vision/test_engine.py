@@ -291,6 +291,22 @@ async def until(condition: Callable[[], object], *, seconds: float = 120) -> Non
         await asyncio.sleep(0.001)
 
 
+class TestCrowds:
+    async def test_it_tells_when_every_lane_finds_its_next_picture_waiting_and_when_that_is_over(self, cache, colours):
+        told: list[bool] = []
+        async with Engine(cache=cache, threads=2, when_crowded=told.append) as eye:
+            await asyncio.gather(*(eye.predict(colours, plain_picture("red")) for _ in range(4)))
+            assert told == []
+            await asyncio.gather(*(eye.predict(colours, plain_picture("red")) for _ in range(20)))
+            assert told == [True, False]
+
+    async def test_a_job_is_no_crowd(self, cache, colours):
+        told: list[bool] = []
+        async with Engine(cache=cache, threads=2, when_crowded=told.append) as eye:
+            await asyncio.gather(*(eye.predict(colours, plain_picture("red"), work="job") for _ in range(20)))
+        assert told == []
+
+
 class TestMemory:
     async def test_the_same_model_content_is_loaded_once(self, eye, colours, tmp_path):
         again = colour_model(tmp_path / "again")

@@ -110,6 +110,12 @@ class Database:
         self._writer.start()
         self._closed = False
 
+    @property
+    def writer_thread(self) -> int:
+        """By its number in the operating system."""
+        assert self._writer.native_id is not None, "it was started"
+        return self._writer.native_id
+
     async def read(self, fn: Callable[[Transaction], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_now, fn)
 

@@ -1,7 +1,5 @@
 """Decides which waiting items are worked on together, and when: items in, futures out. It knows nothing of pictures."""
 
-import os
-import sys
 import threading
 import time
 from collections import Counter
@@ -11,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from retinue.vision.errors import DeadlinePassed, EyeIsFull, ModelFailed
+from retinue.vision.priorities import be_quiet
 from retinue.vision.turns import Turns
 
 In = TypeVar("In")
@@ -266,9 +265,3 @@ class Batcher(Generic[In, Out]):
             figures.failed += failed
             each = seconds / pictures
             figures.seconds_each = each if not figures.seconds_each else 0.9 * figures.seconds_each + 0.1 * each
-
-
-def be_quiet(niceness: int) -> None:
-    """This thread, and whatever thread it starts, gives way to others from now on. There is no way back."""
-    if sys.platform == "linux":  # elsewhere a process has one priority for all its threads
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

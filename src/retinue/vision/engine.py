@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from retinue.vision.asking import Asked
 from retinue.vision.bare import bare_work, whole_of
-from retinue.vision.batching import be_quiet
 from retinue.vision.builtin import builtin_packages, default_cache
 from retinue.vision.errors import DeadlinePassed, EyeIsFull, NoSuchModel, VisionError
 from retinue.vision.lanes import Ask, GivenMask, Lanes, Shape
@@ -21,6 +20,7 @@ from retinue.vision.machine import usable_cpus, usable_memory_bytes
 from retinue.vision.model import Elsewhere
 from retinue.vision.opening import GivenPicture
 from retinue.vision.package import Package
+from retinue.vision.priorities import be_quiet
 from retinue.vision.results import Json, Seen
 from retinue.vision.tensors import Inferred, Signature, Tensors
 from retinue.vision.tuning import ON_PROCESSORS, Tuned, default_shape, remembered, tune
@@ -41,7 +41,8 @@ class Engine:
 
     `threads`: how many lanes a model gets that nobody tuned; `memory_bytes`: how much loaded weights may take;
     `providers`: where networks run, in onnxruntime's words, the first choice first; `elsewhere`: gives sessions on
-    other machines in place of this one's; `shape`: every model's, in place of the tuned ones.
+    other machines in place of this one's; `shape`: every model's, in place of the tuned ones; `when_crowded`: hears
+    when so many live pictures are here that every lane finds its next one waiting, and when that is over.
     """
 
     def __init__(
@@ -53,18 +54,19 @@ class Engine:
         providers: Sequence[str] = ON_PROCESSORS,
         elsewhere: Elsewhere | None = None,
         shape: Shape | None = None,
+        when_crowded: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.cache = cache or default_cache()
         self.threads = threads or usable_cpus()
         self.memory_bytes = memory_bytes or usable_memory_bytes() // 2
         self.providers = tuple(providers)
-        self._elsewhere, self._shape = elsewhere, shape
+        self._elsewhere, self._shape, self._when_crowded = elsewhere, shape, when_crowded
         self._by_name: dict[str, Package] = {}
         self._loaded: dict[str, Lanes] = {}
         self._loading: dict[str, asyncio.Task[Lanes]] = {}
         self._one_at_a_time = asyncio.Lock()
         self._loader = ThreadPoolExecutor(1, "eye-loader", initializer=be_quiet, initargs=(LOADER_NICENESS,))
-        self._in_flight = 0
+        self._in_flight = self._live = 0
         self._crowded_at = float("-inf")
         self._closed = False
 
@@ -96,7 +98,7 @@ class Engine:
         have their turn one after the other, whoever they are."""
         package = self._package(model)
         ask = Ask(picture, mask, asked, at=time.monotonic(), deadline=deadline)
-        with self._counted():
+        with self._counted(work):
             try:
                 async with asyncio.timeout_at(deadline):
                     lanes = await self._lanes_of(package)
@@ -146,7 +148,7 @@ class Engine:
     ) -> Inferred:
         """Bare arrays through the published graph, or encoded pictures made into its arrays; no outputs named: all."""
         package, at = self._package(model), time.monotonic()
-        with self._counted():
+        with self._counted(work):
             try:
                 async with asyncio.timeout_at(deadline):
                     lanes = await self._lanes_of(package)
@@ -235,16 +237,30 @@ class Engine:
             raise NoSuchModel(f"There is no model “{model}”; known here: {known}.") from None
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _counted(self, work: Work) -> Iterator[None]:
         if self._closed:
             raise EyeIsFull("The eye is closing.")
         self._in_flight += 1
         if self._in_flight > 1:
             self._crowded_at = time.monotonic()
         try:
-            yield
+            with self._counted_live() if work == "live" else nullcontext():
+                yield
         finally:
             self._in_flight -= 1
+
+    @contextmanager
+    def _counted_live(self) -> Iterator[None]:
+        crowd = 2 * self.threads + 1
+        self._live += 1
+        if self._live == crowd:
+            self._when_crowded(True)
+        try:
+            yield
+        finally:
+            if self._live == crowd:
+                self._when_crowded(False)
+            self._live -= 1
 
     def _alone(self) -> bool:
         return self._in_flight == 1 and time.monotonic() - self._crowded_at > CROWD_SECONDS
