@@ -95,6 +95,11 @@ async def receiving() -> AsyncIterator[Receiver]:
         await receiver.see_off()
 
 
+def free_port_for_webhooks() -> int:
+    with _free_socket() as taken:
+        return int(taken.getsockname()[1])
+
+
 def _free_socket() -> socket.socket:
     """On a port that webhooks may reach."""
     for port in range(8000 + os.getpid() % 1500, 10_000):
