@@ -61,8 +61,9 @@ async def test_what_is_too_much_is_refused_properly_and_for_nothing(town: Town) 
         assert all(answer.is_a_proper_refusal() for answer in refused), refused[0]
         note(
             Figure(
-                f"Overload: {ratio} × capacity ({capacity:.1f} pictures/s of a ResNet-50-sized network)",
-                f"{len(answers)} requests in {SECONDS:g} s, sent at their times whatever came back",
+                f"Overload: {ratio} × capacity",
+                f"{len(answers)} requests in {SECONDS:g} s, sent at their times whatever came back; capacity is "
+                f"{capacity:.1f} pictures/s of a ResNet-50-sized network",
                 f"goodput {goodput[ratio]:.1f}/s; {len(good(answers))} answered, {spread(good(answers))}; "
                 f"{len(refused)} refused, {spread(refused)}; resident {town.server.resident_bytes() >> 20} MiB",
             )
