@@ -2,8 +2,8 @@
 
     python -m bench [QUESTION …] [--runs 3] [--page]
 
-A question asked several times is answered by its median run. `--page` writes the figures into docs/performance.md; all
-of them are in artefacts/bench/all.json too.
+A question asked several times is answered by its median run. `--page` writes the figures into docs/performance.md, and
+the first of them into README.md; all of them are in artefacts/bench/all.json too.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -34,7 +34,15 @@ QUESTIONS = (
     "scaling",
     "beside",
 )
-PAGE = Path("docs/performance.md")
+PAGE, README = Path("docs/performance.md"), Path("README.md")
+TOLD_FIRST = (
+    ("library", "EfficientNet-Lite0, 640×480"),
+    ("live", "EfficientNet-Lite0, 640×480, 8 clients"),
+    ("live", "ResNet-50-sized, 8 clients"),
+    ("live", "the same picture again, median answer"),
+    ("jobs", "a job over 2,000 pictures"),
+    ("starting", "first start to first answer"),
+)
 BLOCK = re.compile(r"(<!-- figures -->\n).*(<!-- /figures -->)", re.DOTALL)
 
 
@@ -47,11 +55,16 @@ def main() -> int:
     answers = {question: ask(question, wanted.runs) for question in wanted.questions or QUESTIONS}
     keep(answers)
     if wanted.page:
-        PAGE.write_text(
-            BLOCK.sub(lambda marks: marks[1] + "\n".join(page(answers)) + "\n" + marks[2], PAGE.read_text())
-        )
+        write(PAGE, page(answers))
+        write(README, in_short(answers))
     print("\n".join(summary(answers)))
     return int(any(figure.is_missed for figures in answers.values() for figure in figures))
+
+
+def write(file: Path, lines: Iterable[str]) -> None:
+    """Between the marks of the file."""
+    text = "\n".join(lines)
+    file.write_text(BLOCK.sub(lambda marks: f"{marks[1]}{text}\n{marks[2]}", file.read_text("utf-8")), "utf-8")
 
 
 def ask(question: str, runs: int) -> list[Figure]:
@@ -79,6 +92,17 @@ def page(answers: dict[str, list[Figure]]) -> Iterator[str]:
         yield f"\n### {question.capitalize()}\n\n{first}\n\n`python -m bench.{question}`\n"
         yield from table(figures)
     yield ""
+
+
+def in_short(answers: dict[str, list[Figure]]) -> Iterator[str]:
+    """For the README, in the very words of the page."""
+    yield "| asked | what | figure | |"
+    yield "|---|---|---|---|"
+    for question, what in TOLD_FIRST:
+        for one in answers.get(question, []):
+            if one.what == what:
+                remark = "; ".join(one.remark.split("; ")[:2])
+                yield f"| {question} | {one.what} | {one.value:g} {one.unit} | {remark} |"
 
 
 def summary(answers: dict[str, list[Figure]]) -> Iterator[str]:

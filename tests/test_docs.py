@@ -131,3 +131,12 @@ def commands_of_ours(block: str) -> Iterator[list[str]]:
             is_command = place == 0 or FIRST_OF_A_COMMAND.fullmatch(words[place - 1])
             if is_command or (told and told[0] in COMMANDS):
                 yield told
+
+
+def test_the_figures_of_the_readme_are_those_of_the_page() -> None:
+    """`python -m bench --page` writes both."""
+    told = (REPOSITORY / "README.md").read_text("utf-8").partition("<!-- figures -->")[2].partition("<!-- /figures -->")
+    rows = [row.split(" | ")[1:3] for row in told[0].splitlines()[3:]]
+    page = (REPOSITORY / "docs" / "performance.md").read_text("utf-8")
+    assert [row for row in rows if f"| {row[0]} | {row[1]} |" not in page] == []
+    assert len(rows) >= 5
