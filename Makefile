@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check check-all torture audit bench headline format lock reference clean
+.PHONY: serve test check check-all torture audit bench headline format lock reference texts clean
 
 serve: $(VENV)/ready            ## set everything up and serve on http://127.0.0.1:8000
 	@$(BIN)/retinue up
@@ -45,6 +45,13 @@ format: $(VENV)/ready
 
 reference: $(VENV)/ready        ## write docs/reference and docs/openapi.json anew from the code
 	@$(BIN)/python -m docs.reference
+
+texts: $(VENV)/ready            ## gather the marked texts of the pages into every catalogue; what is new waits for a translator
+	@$(BIN)/pybabel --quiet extract --mapping-file src/retinue/web/locale/babel.cfg --keyword t --keyword text --add-location file \
+	  --no-wrap --sort-by-file --project Retinue --version "" --copyright-holder "" --msgid-bugs-address "" --output-file build/texts.pot src/retinue/web
+	@for file in src/retinue/web/locale/*.po; do \
+	  $(BIN)/pybabel --quiet update --input-file build/texts.pot --output-file $$file --locale $$(basename $$file .po) \
+	    --no-fuzzy-matching --ignore-obsolete --no-wrap --ignore-pot-creation-date; done
 
 lock: $(VENV)/ready             ## resolve the newest set anew; run everything before committing it
 	@$(BIN)/pip install --quiet uv

@@ -21,6 +21,7 @@ from retinue.credits.statement import Sums, Told, statement, sums
 from retinue.jobs import admin_routes as jobs_admin_routes
 from retinue.jobs.running import Jobs
 from retinue.jobs.tables import OPEN_JOBS, Job
+from retinue.predictions.measuring import Pace, paces
 from retinue.vision.engine import Engine
 from retinue.web import upkeep
 from retinue.web.pages.lately import Lately
@@ -28,19 +29,26 @@ from retinue.web.pages.visiting import AsAdmin, first, page_routes
 
 pages = page_routes()
 Cursor = Annotated[str | None, Query(max_length=512)]
-DAYS = 14
+DAYS, HOURS = 14, 24
 
 
 @pages.get("/admin")
 async def show_overview(visit: AsAdmin) -> Response:
-    today = visit[Clock].now().replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[type-abstract]
+    hour = visit[Clock].now().replace(minute=0, second=0, microsecond=0)  # type: ignore[type-abstract]
+    today = hour.replace(hour=0)
     since = today - timedelta(days=DAYS - 1)
     workers = await jobs_admin_routes.show_workers(visit[Database], visit[Jobs], visit.identity)
 
     def add_up(now: Transaction) -> tuple[list[Sums], list[Sums]]:
         return sums(now, group_by="day", since=since), sums(now, group_by="user", since=since)
 
+    def measure(now: Transaction) -> tuple[list[Pace], list[Pace]]:
+        hours = [hour + timedelta(hours=at + 1 - HOURS) for at in range(HOURS + 1)]
+        return paces(now, hours), paces(now, [since + timedelta(days=at) for at in range(DAYS + 1)])
+
     by_day, by_user = await visit[Lately].ask("sums", lambda: visit[Database].read(add_up))
+
+    by_hour, by_date = await visit[Lately].ask("paces", lambda: visit[Database].read(measure))
 
     def find(now: Transaction) -> tuple[dict[str, str], int, int]:
         count = sa.select(sa.func.count())
@@ -63,6 +71,7 @@ async def show_overview(visit: AsAdmin) -> Response:
         workers=workers,
         live=sum(one.live for one in workers),
         loaded=visit[Engine].state()["models"],
+        paces={"hour": by_hour, "day": by_date},
     )
 
 

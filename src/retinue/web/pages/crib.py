@@ -44,6 +44,7 @@ async def show_check(visit: SignedIn, kit_id: str) -> Response:
         "kit": kit.model_dump(mode="json", include={"id", "name", "model", "items"}),
         "way": "return" if kit.out else "issue",
         "by": caller.user_id,
+        "guide": kit.picture_url or (issue.picture_url if issue else None),
     }
     return await visit.show(
         "crib_check.html",

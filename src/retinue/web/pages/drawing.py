@@ -40,15 +40,16 @@ class Face:
     def __init__(self, settings: Settings, secrets: Secrets) -> None:
         self.settings = settings
         self._form_key = secrets.key("form-tokens")
-        self._environments = {language: self._environment(language) for language in wording.languages()}
+        self._environments: dict[str, jinja2.Environment] = {}
 
     def draw(self, request: Request, template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
-        language = wording.language_of(request.headers.get("accept-language", ""))
-        words = (
-            self._environments[language]
-            .get_template(template)
-            .render(language=language, path=request.url.path, **facts)
+        language = wording.language_of(
+            request.cookies.get(wording.COOKIE, ""), request.headers.get("accept-language", "")
         )
+        if language not in self._environments:
+            self._environments[language] = self._environment(language)
+        drawn = self._environments[language].get_template(template)
+        words = drawn.render(path=request.url.path, place=place_of(request), **facts)
         return HTMLResponse(words, status, {"Content-Security-Policy": POLICY})
 
     def form_token(self, seed: str) -> str:
@@ -68,11 +69,24 @@ class Face:
             extensions=["jinja2.ext.i18n"],
         )
         made.install_gettext_translations(wording.translations(language), newstyle=True)  # type: ignore[attr-defined]
-        made.filters.update(wording.FILTERS)
+        made.policies["json.dumps_kwargs"] = {
+            "sort_keys": True,
+            "ensure_ascii": False,
+        }  # Cyrillic in a third of the bytes
+        made.filters.update(wording.filters(language))
         made.globals.update(
-            static=static_files.address(), version=retinue.__version__, script_words=wording.script_words(language)
+            static=static_files.address(),
+            version=retinue.__version__,
+            language=language,
+            languages=wording.languages(),
+            script_words=wording.script_words(language),
         )
         return made
+
+
+def place_of(request: Request) -> str:
+    """Where the reader is, to come back to."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def frame_of(now: Transaction, caller: Identity) -> Frame:

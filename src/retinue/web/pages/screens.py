@@ -12,6 +12,7 @@ from retinue.web.pages import (
     jobs,
     keys,
     kits,
+    language,
     loans,
     model_shelf,
     painter,
@@ -27,6 +28,7 @@ from retinue.web.pages import (
 
 PAGES: Sequence[APIRouter] = (
     signing_in.pages,
+    language.pages,
     playground.pages,
     painter.pages,
     history.pages,

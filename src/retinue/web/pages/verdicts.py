@@ -62,7 +62,7 @@ async def show_verdicts(visit: AsAdmin, given: Annotated[Given, Query()]) -> Res
         names=names,
         pictures=pictures,
         given=given,
-        models=[("", "any model"), *((model.name, model.name) for model in await models_of(visit))],
+        models=[model.name for model in await models_of(visit)],
         next=given.older(found.next_cursor),
     )
 

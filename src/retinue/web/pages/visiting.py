@@ -27,7 +27,7 @@ from retinue.base.errors import Forbidden, NotSignedIn, RetinueError
 from retinue.base.paging import Asked
 from retinue.base.parts import Parts
 from retinue.vision.errors import VisionError
-from retinue.web.pages.drawing import Face, frame_of
+from retinue.web.pages.drawing import Face, frame_of, place_of
 from retinue.web.problems import of_the_framework, status_of
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ def page_routes() -> APIRouter:
 
 
 def to_sign_in(request: Request) -> Response:
-    place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    place = place_of(request)
     wanted = f"?next={quote(place)}" if request.method == "GET" and place != "/" else ""
     return RedirectResponse(f"/login{wanted}", 303)
 
@@ -130,10 +130,7 @@ async def lost(request: Request, error: Exception) -> Response:
     is_page = not request.url.path.startswith(("/api/", "/v2/")) and request.method in {"GET", "HEAD"}
     if not is_page or "text/html" not in request.headers.get("accept", ""):
         return await of_the_framework(request, error)
-    words = "The address may be mistyped, or what was there is gone."
-    return _face(request).draw(
-        request, "refusal.html", status=404, title="There is no such page", detail=words, code="not-found"
-    )
+    return _face(request).draw(request, "lost.html", status=404)
 
 
 def first(limit: int, cursor: str | None = None) -> Asked:

@@ -29,7 +29,7 @@ form.addEventListener("submit", async (event) => {
     location.assign(`/admin/models/${encodeURIComponent(answer.model)}`);
   } catch (refused) {
     const missing = refused.problem?.missing;
-    words.textContent = missing ? `${refused.message} ${t("Say it below: {facts}.", { facts: missing.join(", ") })}` : refused.message;
+    words.textContent = [refused.message, missing && t("Say it below: {facts}.", { facts: missing.join(", ") })].filter(Boolean).join(" ");
     if (missing) find("details", form).open = true;
   } finally {
     button.disabled = false;

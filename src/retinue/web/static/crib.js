@@ -3,14 +3,16 @@ import { call, onceKey } from "./api.js";
 import { Checklist } from "./checklist.js";
 import { find, findAll, icon, told } from "./dom.js";
 import { keep, kept } from "./keeping.js";
+import { canLook, LiveCamera } from "./live.js";
 import "./station.js";
 import { Tray } from "./tray.js";
 import { t } from "./words.js";
 
-const { kit, way, by } = told("station");
+const { kit, way, by, guide } = told("station");
 const SHIFT_MS = 8 * 3600 * 1000; // a check left lying longer is begun anew
 const slot = `check ${by} ${kit.id} ${way}`;
 const tray = new Tray(find("#tray"));
+const camera = new LiveCamera(find("#tray"), { guide, lost: () => showLive(false) });
 const list = new Checklist(find("#list"), kit.items, refresh);
 const form = find("#sign");
 const confirm = find("#confirm");
@@ -38,6 +40,7 @@ function complain(words) {
 }
 
 async function look(file) {
+  closeCamera();
   looking?.abort();
   const mine = (looking = new AbortController());
   complain("");
@@ -77,8 +80,46 @@ async function look(file) {
   }
 }
 
+function showLive(open) {
+  find("#live-tools").hidden = !open;
+  find("#live").setAttribute("aria-pressed", String(open));
+  find("#take").classList.toggle("primary", !open && step === "picture");
+  find("#no-picture").hidden = open || Boolean(tray.picture);
+}
+
+async function openCamera() {
+  complain("");
+  try {
+    await camera.open();
+  } catch (refused) {
+    camera.close();
+    complain(t("The camera cannot be used here: {reason}. Take a picture, or choose a file.", { reason: refused.message || refused.name }));
+    return;
+  }
+  if (!camera.isOpen) return;
+  looking?.abort();
+  showLive(true);
+  find("#shoot").focus();
+}
+
+function closeCamera() {
+  if (camera.close()) showLive(false);
+}
+
+async function shoot() {
+  const file = await camera.shoot();
+  await look(file);
+}
+
+function showOutline(shown) {
+  camera.showOutline(shown);
+  find("#outline").setAttribute("aria-pressed", String(shown));
+  localStorage.setItem("crib-outline", shown ? "on" : "off");
+}
+
 /** Without a model's word. Where a model checks this kit no picture is sent, for the model would be asked again. */
 function byHand() {
+  closeCamera();
   looking?.abort();
   find("#looking").hidden = true;
   complain("");
@@ -93,6 +134,7 @@ function byHand() {
 }
 
 function reset() {
+  closeCamera();
   looking?.abort();
   picture = seen = null;
   tray.clear();
@@ -211,6 +253,16 @@ for (const input of [find("#camera"), find("#file")]) {
     input.value = "";
   });
 }
+find("#live").hidden = !canLook();
+find("#live").addEventListener("click", openCamera);
+find("#shoot").addEventListener("click", shoot);
+find("#close-live").addEventListener("click", () => {
+  closeCamera();
+  find("#live").focus();
+});
+find("#outline").addEventListener("click", () => showOutline(find("#outline").getAttribute("aria-pressed") !== "true"));
+showOutline(localStorage.getItem("crib-outline") !== "off");
+addEventListener("pagehide", closeCamera);
 find("#by-hand").addEventListener("click", byHand);
 find("#all-here").addEventListener("click", () => {
   list.allHere();
@@ -227,6 +279,12 @@ form.addEventListener("submit", (event) => {
 form.addEventListener("change", rememberAll);
 find("#refuse").addEventListener("click", () => sign(true));
 document.addEventListener("step-back", (event) => {
+  if (camera.isOpen) {
+    event.preventDefault();
+    closeCamera();
+    find("#live").focus();
+    return;
+  }
   if (step === "picture") return;
   event.preventDefault();
   reset();
@@ -235,7 +293,8 @@ document.addEventListener("step-back", (event) => {
 document.addEventListener("step-on", (event) => {
   if (step === "check" && !list.isShort) return;
   event.preventDefault();
-  if (step === "picture") find("#camera").click();
+  if (camera.isOpen) shoot();
+  else if (step === "picture") find("#camera").click();
   else find("#keep-looking").click();
 });
 find("#place").value = localStorage.getItem("crib-place") ?? "";

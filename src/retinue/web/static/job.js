@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { find, h, icon, told } from "./dom.js";
 import "./forms.js";
 import { complain, refreshFrame } from "./shell.js";
-import { credits, duration, number, score, t } from "./words.js";
+import { credits, duration, number, score, state, t } from "./words.js";
 
 const ICONS = { PENDING: "pending", RUNNING: "running", COMPLETED: "check", FAILED: "failed", ABORTED: "stop" };
 const MOST_SHOWN = 24;
@@ -19,10 +19,10 @@ const isOver = () => ["COMPLETED", "FAILED", "ABORTED"].includes(job.status);
 
 function show() {
   const { status, aborting, done, failed, items, price, cost, error } = job;
-  find("#status").replaceChildren(h("span", { class: "status", data: { status } }, icon(ICONS[status]), aborting && !isOver() ? t("STOPPING") : status));
+  find("#status").replaceChildren(h("span", { class: "status", data: { status } }, icon(ICONS[status]), aborting && !isOver() ? t("STOPPING") : state(status)));
   find("#counted").textContent = t("{done} of {all} items", { done: number(done + failed), all: number(items) });
   find("#progress").value = done + failed;
-  find("#split").replaceChildren(t("{count} done", { count: number(done) }), ", ", h("span", { class: failed ? "bad-text" : "" }, t("{count} failed", { count: number(failed) })), isOver() ? "" : `, ${t("{count} waiting", { count: number(items - done - failed) })}`);
+  find("#split").replaceChildren(t("{count} done", { count: number(done) }), ", ", h("span", { class: failed ? "bad-text" : "" }, t("{count} failed", { count: number(failed) })), isOver() ? "" : [", ", t("{count} waiting", { count: number(items - done - failed) })].join(""));
   find("#abort").hidden = isOver() || aborting;
   find("#failed-card").hidden = failed === 0;
   find("#failed-count").textContent = number(failed);
@@ -34,7 +34,7 @@ function show() {
   find("#rest-words").textContent = isOver() ? t("Given back") : t("Still held");
   find("#rest").textContent = credits(price - cost);
   const quarter = Math.floor((4 * (done + failed)) / items);
-  if (quarter !== announced && announced !== -1) find("#announce").textContent = isOver() ? t("The job has ended: {status}", { status }) : t("{percent} % done", { percent: 25 * quarter });
+  if (quarter !== announced && announced !== -1) find("#announce").textContent = isOver() ? t("The job has ended: {status}", { status: state(status) }) : t("{percent} % done", { percent: 25 * quarter });
   announced = quarter;
 }
 

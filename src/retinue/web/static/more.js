@@ -1,6 +1,7 @@
 // Lists that go on: the next page is fetched when the end comes into sight, and its rows join these.
 import { find, findAll } from "./dom.js";
 import { complain, localTimes } from "./shell.js";
+import { t } from "./words.js";
 
 /** A page of ours as a document: parsed by the browser itself, its scripts do not run. */
 export const pageOf = (path) =>
@@ -8,8 +9,8 @@ export const pageOf = (path) =>
     const asked = new XMLHttpRequest();
     asked.responseType = "document";
     asked.open("GET", path);
-    asked.onload = () => (asked.status < 400 && asked.response ? resolve(asked.response) : reject(new Error(`The server answered ${asked.status}`)));
-    asked.onerror = () => reject(new Error("The server does not answer"));
+    asked.onload = () => (asked.status < 400 && asked.response ? resolve(asked.response) : reject(new Error(t("The server answered {status}", { status: asked.status }))));
+    asked.onerror = () => reject(new Error(t("The server does not answer")));
     asked.send();
   });
 

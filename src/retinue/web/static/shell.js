@@ -1,7 +1,7 @@
 // What stands around every page: credits, running jobs, toasts, the theme, the shortcut sheet, and whether the server is there.
 import { get } from "./api.js";
 import { find, findAll, h, icon } from "./dom.js";
-import { credits, moment, t } from "./words.js";
+import { credits, moment, state, t } from "./words.js";
 
 const LOOK_MS = 5000;
 const shortcuts = [];
@@ -48,8 +48,8 @@ async function refreshTray() {
       h(
         "a",
         { class: "tray-row", href: `/jobs/${job.inference_id}` },
-        h("span", {}, h("b", {}, job.dataset), ` ${t("with {model}", { model: job.model })}`),
-        h("span", { class: "quiet" }, job.status === "RUNNING" ? `${job.progress} %` : job.status),
+        h("span", {}, h("b", {}, job.dataset), " ", t("with {model}", { model: job.model })),
+        h("span", { class: "quiet" }, job.status === "RUNNING" ? `${job.progress} %` : state(job.status)),
         job.status === "RUNNING" && h("progress", { class: "progress", max: 100, value: job.progress, "aria-label": t("Progress") }),
       ),
     ),
@@ -85,7 +85,7 @@ single.addEventListener("change", () => localStorage.setItem("single-keys", sing
 
 function showShortcuts() {
   find("[data-keys]").replaceChildren(
-    ...shortcuts.flatMap(({ words, key, shift, ctrl }) => [
+    ...shortcuts.filter(({ words }) => words).flatMap(({ words, key, shift, ctrl }) => [
       h("dt", {}, words),
       h("dd", {}, ctrl && h("kbd", {}, "Ctrl"), shift && h("kbd", {}, "Shift"), h("kbd", {}, key)),
     ]),

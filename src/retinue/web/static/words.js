@@ -20,6 +20,10 @@ export function size(bytes) {
   }
 }
 
+/** States of jobs as the API names them, in the reader's words. */
+const STATES = { PENDING: t("PENDING"), RUNNING: t("RUNNING"), COMPLETED: t("COMPLETED"), FAILED: t("FAILED"), ABORTED: t("ABORTED") };
+export const state = (status) => STATES[status] ?? status;
+
 export function moment(iso) {
   const at = new Date(iso);
   const today = at.toDateString() === new Date().toDateString();
