@@ -14,6 +14,7 @@ from bench.server import ADMIN, Served, serving
 from retinue import assembly
 from retinue.accounts.credentials import Hasher
 from retinue.base.settings import Settings
+from retinue.web.pages import wording
 from tests.pictures import drawn
 from tests.web.pages.browsing import browse
 from tests.web.pages.hostile import PAYLOADS, Names
@@ -112,14 +113,18 @@ def test_no_name_runs(visitor: Looker, world: World, tmp_path: Path) -> None:
     page.get_by_role("heading", name="Stop").wait_for()
 
 
-@pytest.mark.parametrize("window", [NARROW, ZOOMED], ids=["360 px", "200 %"])
-def test_no_screen_scrolls_sideways(visitor: Looker, world: World, window: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("window", "language"), [(NARROW, "en"), (ZOOMED, "en"), (NARROW, "ru")], ids=["360 px", "200 %", "360 px, Russian"]
+)
+def test_no_screen_scrolls_sideways(visitor: Looker, world: World, window: dict[str, int], language: str) -> None:
     """Names of 1,600 letters, tables and pictures included; a table may scroll inside its own frame."""
+    visitor.page.context.add_cookies([{"name": wording.COOKIE, "value": language, "url": world.server.address}])
     visitor.page.set_viewport_size(window)
     wide = {}
     for path, address in {**world.addresses, **OPEN}.items():
         visitor.goto(address)
         visitor.page.wait_for_load_state("load")
+        assert visitor.page.locator("html").get_attribute("lang") == language
         if said := visitor.page.evaluate(TOO_WIDE):
             wide[path] = said
     assert not wide, "\n".join(f"{path}: {said}" for path, said in wide.items())

@@ -119,6 +119,10 @@ export class AnswerView {
       const all = h("button", { class: "button", type: "button", onclick: () => this.#showTable(items, Infinity) }, t("Show all {count}", { count: items.length }));
       rows.push(h("tr", {}, h("td", { colspan: 7 }, all)));
     }
+    if (!items.length) {
+      const why = this.answer.task === "inpaint" ? t("The answer is the picture itself.") : t("Nothing was found.");
+      rows.push(h("tr", {}, h("td", { colspan: 7, class: "quiet" }, why)));
+    }
     find("#table tbody").replaceChildren(...rows);
   }
 

@@ -119,6 +119,8 @@ setInterval(() => {
   else if (!document.hidden && !find("[data-running]").hidden) refreshFrame().catch(() => {});
 }, LOOK_MS);
 
+// Where tabs are more than the window is wide, the present one is in sight.
+find(".page-tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 find("#theme").addEventListener("click", switchTheme);
 find("#help").addEventListener("click", showShortcuts);
 find("#tray").addEventListener("toggle", (event) => event.newState === "open" && refreshTray().catch(complain));
