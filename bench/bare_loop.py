@@ -53,6 +53,10 @@ class BareLoop:
         """How long each picture took, in all threads together."""
         return self._repeat(lambda n, thread: self.top_five(jpegs[n % len(jpegs)], thread=thread), seconds=seconds)
 
+    def per_second(self, jpegs: Sequence[bytes], *, seconds: float) -> float:
+        began = time.perf_counter()
+        return len(self.run(jpegs, seconds=seconds)) / (time.perf_counter() - began)
+
     def runs_per_second(self, jpeg: bytes, *, seconds: float) -> float:
         """The network alone, in the same threads and sessions."""
         numbers = np.ascontiguousarray(self.numbers(jpeg))

@@ -10,15 +10,21 @@ PREDICTION = b'"prediction_id":"'
 
 @dataclass
 class Tally:
-    """What came back."""
+    """What came back, how long each answer took and when it was there."""
 
+    clients: int
+    seconds: float
     took_s: list[float] = field(default_factory=list)
+    at_s: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
     @property
     def per_second(self) -> float:
-        return len(self.took_s) / self.seconds
+        """While all clients were asking: neither while the first answers were on their way nor while the last ones
+        were, when there is less to do than there are lanes."""
+        began = self.at_s[min(self.clients, len(self.at_s)) - 1]
+        inside = sum(began < at <= self.seconds for at in self.at_s)
+        return inside / (self.seconds - began) if inside else len(self.at_s) / self.at_s[-1]
 
     def percentile(self, share: float) -> float:
         return sorted(self.took_s)[min(len(self.took_s) - 1, int(len(self.took_s) * share))]
@@ -39,7 +45,7 @@ async def ask_all(
     port: int, requests: Sequence[bytes], *, clients: int, seconds: float, proof: bytes = PREDICTION, each: int = 1
 ) -> Tally:
     """Closed loop: each client sends its next request when its last one was answered with `each` proofs."""
-    tally, turn, began = Tally(), iter(range(10**9)), time.perf_counter()
+    tally, turn, began = Tally(clients, seconds), iter(range(10**9)), time.perf_counter()
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
@@ -48,12 +54,12 @@ async def ask_all(
             writer.write(requests[next(turn) % len(requests)])
             status, body = await _answer(reader)
             tally.took_s.append(time.perf_counter() - sent)
+            tally.at_s.append(time.perf_counter() - began)
             if status != 200 or body.count(proof) != each:
                 tally.wrong.append(body[:300].decode(errors="replace"))
         writer.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
-    tally.seconds = time.perf_counter() - began
     return tally
 
 

@@ -181,9 +181,7 @@ async def _run(jobs: Jobs, user_id: str, kept: Sequence[Kept], count: int) -> fl
 
 def _bare_rate(bare: BareLoop, pictures: Sequence[bytes], count: float) -> float:
     """For about as long as `count` pictures take."""
-    seconds = max(2.0, count / 150)
-    began = time.perf_counter()
-    return len(bare.run(pictures, seconds=seconds)) / (time.perf_counter() - began)
+    return bare.per_second(pictures, seconds=max(2.0, count / 150))
 
 
 if __name__ == "__main__":

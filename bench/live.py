@@ -89,9 +89,10 @@ def measure(server: Served, loop: BareLoop, case: Case, rounds: int, seconds: fl
     ask(server, case, 1)
     ratios, rates, bares, tallies, cpu, bare_cpu = [], [], [], list[Tally](), [], []
     for _ in range(rounds):
-        before = time.process_time()
-        bare = len(loop.run(case.pictures, seconds=seconds)) / seconds
-        bare_cpu.append((time.process_time() - before) / (bare * seconds))
+        began, before = time.perf_counter(), time.process_time()
+        looked = len(loop.run(case.pictures, seconds=seconds))
+        bare = looked / (time.perf_counter() - began)
+        bare_cpu.append((time.process_time() - before) / looked)
         used = server.cpu_s()
         tally = ask(server, case, seconds)
         cpu.append((server.cpu_s() - used) / len(tally.took_s) / case.pictures_each)

@@ -60,7 +60,7 @@ def main() -> int:
                 told = {
                     "network": bare.runs_per_second(pictures[0], seconds=given.seconds),
                     "binary": rate(server.port, binary, given.seconds),
-                    "loop": len(bare.run(pictures, seconds=given.seconds)) / given.seconds,
+                    "loop": bare.per_second(pictures, seconds=given.seconds),
                     "pictures": rate(server.port, encoded, given.seconds),
                     "ours": rate(server.port, ours, given.seconds),
                     "theirs": rate(other, theirs, given.seconds),
