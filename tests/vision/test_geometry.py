@@ -48,14 +48,44 @@ class TestCrop:
         image = scene(*size)
         new = (256, int(256 * size[1] / size[0])) if size[0] < size[1] else (int(256 * size[0] / size[1]), 256)
         left, top = round((new[0] - 224) / 2), round((new[1] - 224) / 2)
-        whole = image.raster.resize(new, Pillow.Resampling.BICUBIC).crop((left, top, left + 224, top + 224))
+        whole = (
+            Pillow.fromarray(image.pixels)
+            .resize(new, Pillow.Resampling.BICUBIC)
+            .crop((left, top, left + 224, top + 224))
+        )
         frame = Frame(mode="crop", width=224, height=224, short_side=256, filter="bicubic")
         assert worst(fit(frame, image)[0], np.asarray(whole)) <= 1
+
+    @pytest.mark.parametrize("filter_name", ["bilinear", "bicubic", "lanczos", "area"])
+    @pytest.mark.parametrize("size", [(4000, 3001), (3, 2000), (2000, 3), (7, 5), (1, 1)])
+    def test_is_the_same_for_pictures_of_any_size(self, size: tuple[int, int], filter_name: str) -> None:
+        image = scene(*size)
+        frame = Frame(mode="crop", width=96, height=64, short_side=90, filter=filter_name)
+        across = Pillow.fromarray(image.pixels)
+        new = (90, int(90 * size[1] / size[0])) if size[0] <= size[1] else (int(90 * size[0] / size[1]), 90)
+        left, top = round((new[0] - 96) / 2), round((new[1] - 64) / 2)
+        if min(left, top) >= 0:
+            for target in ((new[0], size[1]), new):
+                across = across.resize(target, PILLOW[filter_name])
+            reference = np.asarray(across.crop((left, top, left + 96, top + 64)))
+            assert worst(fit(frame, image)[0], reference) <= 1
+
+    def test_takes_the_nearest_pixel_where_no_filter_is_wanted(self) -> None:
+        image = scene(400, 360)
+        frame = Frame(mode="crop", width=96, height=64, short_side=90, filter="nearest")
+        whole = np.asarray(Pillow.fromarray(image.pixels).resize((100, 90), Pillow.Resampling.NEAREST))
+        assert np.array_equal(fit(frame, image)[0], whole[13:77, 2:98])
+
+    def test_takes_arrays_whatever_their_order_in_memory(self) -> None:
+        pixels = scene(320, 300).pixels
+        frame = Frame(mode="crop", width=224, height=224, short_side=256, filter="bicubic")
+        for view in (pixels[:, :, ::-1], pixels[::-1], pixels[::2, ::2], np.asfortranarray(pixels)):
+            assert np.array_equal(fit(frame, Image.of(view))[0], fit(frame, Image.of(view.copy()))[0])
 
     def test_larger_than_the_picture_is_padded_with_black(self) -> None:
         image = scene(300, 200)
         pixels, placed = fit(Frame(mode="crop", width=128, height=128, short_side=100), image)
-        inside = np.asarray(image.raster.resize((150, 100), Pillow.Resampling.BILINEAR))[:, 11:139]
+        inside = np.asarray(Pillow.fromarray(image.pixels).resize((150, 100), Pillow.Resampling.BILINEAR))[:, 11:139]
         assert worst(pixels[14:114], inside) <= 1
         assert not pixels[:14].any()
         assert not pixels[114:].any()

@@ -260,7 +260,7 @@ class TestArrays:
         pixels = np.asarray(flag())
         image = Image.of(pixels)
         assert (image.width, image.height) == (WIDTH, HEIGHT)
-        assert np.array_equal(np.asarray(image.raster), pixels)
+        assert np.array_equal(image.pixels, pixels)
 
     @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])
     def test_of_another_shape_are_refused(self, shape: tuple[int, ...]) -> None:

@@ -1,6 +1,7 @@
 """Names for new things: UUIDv7, so that sorting by id is sorting by time of birth."""
 
 import os
+import struct
 import threading
 import time
 import uuid
@@ -14,7 +15,7 @@ _ONE_SECOND = 4096 * 1000  # in ticks of 1/4096 ms
 def new_id(at: datetime | None = None) -> str:
     """RFC 9562 UUIDv7 with the sub-millisecond part in `rand_a` (its method 3), rising within this process."""
     ticks = _now.next(time.time_ns() * 4096 // 1_000_000) if at is None else _told.next(_ticks_at(at))
-    return _uuid7(ticks, int.from_bytes(os.urandom(8)))
+    return _uuid7(ticks, _random.next())
 
 
 def first_id_at(moment: datetime) -> str:
@@ -46,4 +47,22 @@ class _Ticks:
             return ticks
 
 
+class _Random:
+    """The system's random numbers, a page at a time: each asking gives the interpreter away, which in a crowd took a
+    twentieth of the event loop's time."""
+
+    def __init__(self) -> None:
+        self._left: list[int] = []
+        if hasattr(os, "register_at_fork"):  # not where there is no fork
+            os.register_at_fork(after_in_child=self._left.clear)
+
+    def next(self) -> int:
+        try:
+            return self._left.pop()
+        except IndexError:
+            self._left.extend(struct.unpack("256Q", os.urandom(2048)))
+            return self._left.pop()
+
+
+_random = _Random()
 _now, _told = _Ticks(), _Ticks()  # apart, because a test may tell another year than the system's

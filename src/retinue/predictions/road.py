@@ -27,7 +27,7 @@ from retinue.predictions.asking import Ask, Explaining, cache_key
 from retinue.predictions.cache import AnswerCache
 from retinue.predictions.comparing import TASKS, CannotCompare
 from retinue.vision.engine import Engine
-from retinue.vision.images import Header, decode, encode_jpeg, encode_png, read_header
+from retinue.vision.images import Header, Opened, decode, encode_jpeg, encode_png
 from retinue.vision.masks import clean_mask
 from retinue.vision.results import HeatMap, Picture, Result, Seen
 from retinue.vision.saliency import overlay
@@ -72,10 +72,14 @@ class Question:
 
     ask: Ask
     serving: Serving
-    header: Header
+    picture: Opened
     sha256: str
     key: str
     owner_id: str
+
+    @property
+    def header(self) -> Header:
+        return self.picture.header
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -103,7 +107,7 @@ class Look:
 
 
 async def question_of(road: Road, ask: Ask, *, owner_id: str = "") -> Question:
-    header = read_header(ask.picture)
+    picture = Opened(ask.picture)
     serving = await road.catalog.serving(ask.model, ask.version)
     if ask.mask is not None and serving.package.task != "inpaint":
         raise MaskNotWanted(f"{serving.model.name} does {serving.package.task}, which takes no mask")
@@ -114,7 +118,7 @@ async def question_of(road: Road, ask: Ask, *, owner_id: str = "") -> Question:
     key = cache_key(
         owner_id, serving.version.id, serving.model.changes, sha256, ask.parameters, task=serving.package.task
     )
-    return Question(ask, serving, header, sha256, key, owner_id)
+    return Question(ask, serving, picture, sha256, key, owner_id)
 
 
 async def known_answer(road: Road, question: Question) -> Look | None:
@@ -142,7 +146,7 @@ async def see(road: Road, question: Question, *, deadline: float | None = None) 
         )
     return await road.eye.predict(
         serving.package,
-        ask.picture,
+        question.picture,
         mask,
         asked=ask.parameters.asked(question.thresholds),
         deadline=deadline,

@@ -42,7 +42,7 @@ class Engine:
     `threads`: how many lanes a model gets that nobody tuned; `memory_bytes`: how much loaded weights may take;
     `providers`: where networks run, in onnxruntime's words, the first choice first; `elsewhere`: gives sessions on
     other machines in place of this one's; `shape`: every model's, in place of the tuned ones; `when_crowded`: hears
-    when so many live pictures are here that every lane finds its next one waiting, and when that is over.
+    when more live pictures are here than threads, and when that is over.
     """
 
     def __init__(
@@ -251,7 +251,7 @@ class Engine:
 
     @contextmanager
     def _counted_live(self) -> Iterator[None]:
-        crowd = 2 * self.threads + 1
+        crowd = self.threads + 1
         self._live += 1
         if self._live == crowd:
             self._when_crowded(True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retinue.vision.asking import Asked
 from retinue.vision.errors import NoSuchModel
-from retinue.vision.images import Image, decode
+from retinue.vision.images import Image, Opened, decode
 from retinue.vision.model import Mask, Model, Prepared, open_session
 from retinue.vision.package import MANIFEST, Package, read_package
 from retinue.vision.results import HeatMap, Result, Seen, Timing
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from retinue.vision.importing import Told
 
 PLAIN = Asked()
-GivenPicture: TypeAlias = bytes | str | Path | NDArray[np.uint8] | Image  # a str is a path
+GivenPicture: TypeAlias = bytes | str | Path | NDArray[np.uint8] | Image | Opened  # a str is a path
 GivenMask: TypeAlias = bytes | str | Path | Mask
 
 
@@ -98,8 +98,11 @@ def read_picture(picture: GivenPicture, package: Package) -> Image:
         return picture
     if isinstance(picture, np.ndarray):
         return Image.of(picture)
+    short_side = decode_short_side(package)
+    if isinstance(picture, Opened):
+        return picture.decode(short_side=short_side)
     data = Path(picture).read_bytes() if isinstance(picture, str | Path) else picture
-    return decode(data, short_side=decode_short_side(package))
+    return decode(data, short_side=short_side)
 
 
 def decode_short_side(package: Package) -> int | None:

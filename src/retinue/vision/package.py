@@ -21,6 +21,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Filter: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos", "area"]
+
+
 class Frame(Strict):
     """How a picture is brought into the network's frame. The filter is part of the model: the same weights lose a
     point of accuracy under another bicubic."""
@@ -33,7 +36,7 @@ class Frame(Strict):
     height: int = Field(gt=0, le=16384)
     short_side: int | None = Field(default=None, gt=0, le=16384)
     library: Literal["pillow", "opencv"] = "pillow"
-    filter: Literal["nearest", "bilinear", "bicubic", "lanczos", "area"] = "bilinear"
+    filter: Filter = "bilinear"
     antialias: bool = True
     pad_value: int = Field(default=114, ge=0, le=255)
     pad_at: Literal["centre", "end"] = "centre"

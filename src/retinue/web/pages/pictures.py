@@ -27,7 +27,8 @@ async def show_small(visit: SignedIn, image_id: str, large: Annotated[bool, Quer
 
 def _shrunk(data: bytes, side: int) -> bytes:
     import numpy as np
+    from PIL import Image
 
-    raster = decode(data, short_side=side).raster.copy()
+    raster = Image.fromarray(decode(data, short_side=side).pixels)
     raster.thumbnail((side, side))
     return encode_jpeg(np.asarray(raster), quality=82)
