@@ -1,5 +1,7 @@
 """The schema's history: one head, the same tables as the code, forwards and backwards with data."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,23 @@ from tests.pictures import drawn
 from tests.predictions.asking import predict
 
 
-def test_there_is_one_head() -> None:
-    assert len(ScriptDirectory(str(migrating.FOLDER)).get_heads()) == 1
+def test_there_is_one_road_and_its_steps_are_named_as_their_files() -> None:
+    steps = ScriptDirectory(str(migrating.FOLDER))
+    assert steps.get_heads() == [migrating.head()]
+    assert [step.revision for step in steps.walk_revisions()] == migrating._known()
+
+
+def test_a_start_at_the_present_schema_and_without_redis_does_without_their_clients(tmp_path: Path) -> None:
+    migrating.upgrade(Database(f"sqlite:///{tmp_path}/house.db"))
+    script = (
+        "import sys\n"
+        "import retinue.assembly\n"
+        "from retinue.base import migrating\n"
+        "from retinue.base.database import Database\n"
+        f"migrating.upgrade(Database('sqlite:///{tmp_path}/house.db'))\n"
+        "assert not {'alembic', 'redis'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_the_steps_make_what_the_code_describes(database: Database) -> None:
