@@ -57,12 +57,14 @@ def judged(eye: Eye, draw: Renderer, thresholds: Numbers, *, name: str, scenes: 
     strangers = looked(eye, draw, "distractors", first=FIRST_TEST_SEED, count=scenes // 2)
     empty = looked(eye, draw, "empty", first=FIRST_TEST_SEED, count=scenes // 4)
     half, all_overlaps, per_label = average_precision(tools)
+    nameless = average_precision([one.nameless() for one in tools])[0]
     return (
         Judged(
             name=name,
             scenes=len(tools),
             half=half,
             all_overlaps=all_overlaps,
+            nameless=nameless,
             per_label=per_label,
             counts=counted(tools, thresholds),
             alarms_strangers=false_alarms(strangers, thresholds),
@@ -135,7 +137,8 @@ def main() -> None:
     began = time.monotonic()
     eye = Eye(asked.weights)
     validation = looked(eye, drawing.draw_scene, "tools", first=FIRST_VALIDATION_SEED, count=asked.scenes)
-    nothing = looked(eye, drawing.draw_scene, "distractors", first=FIRST_VALIDATION_SEED, count=asked.scenes // 2)
+    # As many as scenes with tools: chosen on fewer, thresholds let twice as much through elsewhere.
+    nothing = looked(eye, drawing.draw_scene, "distractors", first=FIRST_VALIDATION_SEED, count=asked.scenes)
     nothing += looked(eye, drawing.draw_scene, "empty", first=FIRST_VALIDATION_SEED, count=asked.scenes // 4)
     thresholds = best_thresholds(validation, nothing)
     seeds, own = judged(eye, drawing.draw_scene, thresholds, name="held-out seeds", scenes=asked.scenes)

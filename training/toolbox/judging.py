@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,11 @@ def overlaps(box: Numbers, others: Numbers) -> Numbers:
 class Seen:
     scene: Scene
     found: Found
+
+    def nameless(self) -> Seen:
+        """As if there were one name only: tells tools that were not found from tools under a wrong name."""
+        boxes = [replace(box, label=0) for box in self.scene.boxes]
+        return Seen(Scene(self.scene.picture, boxes), replace(self.found, labels=np.zeros_like(self.found.labels)))
 
 
 @dataclass(frozen=True)

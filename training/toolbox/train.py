@@ -19,6 +19,7 @@ import torch
 import torch.distributed as together
 from torch import Tensor, nn
 
+from training.toolbox.continuing import load_exported
 from training.toolbox.detector import Detector, load_imagenet
 from training.toolbox.feeding import Feeder
 from training.toolbox.learning import Answers, cost
@@ -26,6 +27,7 @@ from training.toolbox.learning import Answers, cost
 WARM_STEPS = 150
 LOG_EVERY = 20
 MOSAIC = 0.12
+PICTURES_FOR_NORMS = 64
 # The frame grows over the training, an equal part of it for each side: a step at 224 costs a third of one at 416.
 SIDES = (224, 256, 288, 352, 416)
 FROZEN_BLOCKS = 8  # up to 80 channels: edges and textures are the same on drawings, and half the time is saved
@@ -35,7 +37,8 @@ FROZEN_BLOCKS = 8  # up to 80 channels: edges and textures are the same on drawi
 class Plan:
     scenes: Path
     out: Path
-    imagenet: Path
+    imagenet: Path | None
+    exported: Path | None
     steps: int
     batch: int
     rate: float
@@ -53,8 +56,8 @@ def train(plan: Plan) -> None:
     torch.set_num_threads(plan.threads)
     cv2.setNumThreads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = Detector()
-    load_imagenet(network.backbone, plan.imagenet)
+    feeder = Feeder(plan.scenes)
+    network = begun(plan, feeder)
     network.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
     for part in (network.backbone.stem, *network.backbone.blocks[: plan.frozen]):  # before the optimizer is made
@@ -62,7 +65,6 @@ def train(plan: Plan) -> None:
     optimizer = torch.optim.AdamW(groups(network, plan.rate), betas=(0.9, 0.99))
     first = resume(plan.out / "checkpoint.pt", network, average, optimizer)
     network.backbone.freeze(plan.frozen)
-    feeder = Feeder(plan.scenes)
     batches = ahead(feeder, plan, first=first, rank=rank)
     began, seen, sums = time.monotonic(), 0, dict[str, float]()
     for step in range(first, plan.steps):
@@ -80,7 +82,7 @@ def train(plan: Plan) -> None:
             agree(network, ranks)
         nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimizer.step()
-        follow(average, network, 0.9985 * (1 - math.exp(-(step + 1) / 200)))
+        follow(average, network, kept_share(step, plan.steps))
         seen += len(pictures) * ranks
         for key, value in parts.items():
             sums[key] = sums.get(key, 0.0) + value
@@ -91,6 +93,19 @@ def train(plan: Plan) -> None:
             sums.clear()
         if rank == 0 and ((step + 1) % 100 == 0 or step + 1 == plan.steps):
             save(plan.out / "checkpoint.pt", network, average, optimizer, step + 1)
+
+
+def begun(plan: Plan, feeder: Feeder) -> Detector:
+    """The network before its first step: a backbone that knows ImageNet, or a whole detector that was exported."""
+    network = Detector()
+    if plan.imagenet is not None:
+        load_imagenet(network.backbone, plan.imagenet)
+    if plan.exported is not None:
+        dice = np.random.default_rng(plan.seed)
+        pictures, _ = feeder.batch(dice, size=PICTURES_FOR_NORMS, side=plan.sides[-1], mosaic=0.0)
+        new = load_exported(network, plan.exported, pictures.float() / 255)
+        print(f"from {plan.exported.name}; layers that it does not know: {', '.join(new) or 'none'}", flush=True)
+    return network
 
 
 def agree(network: nn.Module, ranks: int) -> None:
@@ -116,8 +131,13 @@ def groups(network: Detector, rate: float) -> list[dict[str, Any]]:
 
 
 def rate_at(step: int, steps: int) -> float:
-    warm = min(1.0, (step + 1) / WARM_STEPS)
+    warm = min(1.0, (step + 1) / min(WARM_STEPS, steps / 20))
     return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def kept_share(step: int, steps: int) -> float:
+    """The averaged weights look back over a twentieth of the plan, however short it is, and over less at its start."""
+    return 1 - max(min(20 / steps, 0.5), 1 / (step + 2))
 
 
 @torch.no_grad()
@@ -178,7 +198,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("scenes", type=Path, help="folder of shards that scene_cache drew")
     options.add_argument("out", type=Path)
-    options.add_argument("--imagenet", type=Path, required=True, help="EfficientNet-Lite0's weights (.pth)")
+    start = options.add_mutually_exclusive_group(required=True)
+    start.add_argument("--imagenet", type=Path, help="begin with EfficientNet-Lite0's weights (.pth)")
+    start.add_argument("--from", type=Path, dest="exported", help="begin with a detector exported before (.onnx)")
     options.add_argument("--steps", type=int, default=12000)
     options.add_argument("--batch", type=int, default=8)
     options.add_argument("--rate", type=float, default=8e-4)
