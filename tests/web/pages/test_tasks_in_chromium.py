@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from bench.server import PASSWORD, Served
 from tests.pictures import drawn, mask, photograph
@@ -127,7 +127,7 @@ def wait_until_kept(page: Page, mask: Path) -> None:
         page.wait_for_timeout(20)
 
 
-def test_the_keyboard_paints_too(looker: Looker, tmp_path: Path) -> None:
+def test_the_keyboard_paints_and_fills_too(looker: Looker, tmp_path: Path) -> None:
     page = looker.page
     (tmp_path / "coffee.jpg").write_bytes(photograph("coffee"))
     looker.goto("/inpaint")
@@ -141,6 +141,23 @@ def test_the_keyboard_paints_too(looker: Looker, tmp_path: Path) -> None:
     painted = covered.text_content() or ""
     page.keyboard.press("Control+z")
     expect(covered).not_to_have_text(painted)
+    page.keyboard.press("Control+Shift+z")
+    expect(covered).to_have_text(painted)
+    press_tab_until(page, page.get_by_role("button", name="Fill the painted part"))
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Result").wait_for()
+    press_tab_until(page, page.get_by_label("Before, after"))
+    before = page.get_by_label("Before, after").input_value()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_label("Before, after")).not_to_have_value(before)
+
+
+def press_tab_until(page: Page, wanted: Locator) -> None:
+    for _ in range(60):
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError("the keyboard does not come there")
 
 
 def test_history_finds_it_again_and_takes_a_verdict(looker: Looker) -> None:
