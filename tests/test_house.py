@@ -34,7 +34,7 @@ SINGLE_DOORS: dict[str, set[str]] = {
     "jinja2.Environment": {"web/pages/drawing.py"},
     "HTMLResponse": {"web/pages/drawing.py"},
     "Markup": {"web/pages/wording.py"},
-    ".set_cookie": {"accounts/browsers.py", "web/pages/signing_in.py"},
+    ".set_cookie": {"accounts/browsers.py", "web/pages/signing_in.py", "web/pages/language.py"},
 }
 FORBIDDEN_MODULES: dict[str, set[str]] = {
     "pickle": {"vision/builtin/torch_file.py"},
