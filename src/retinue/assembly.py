@@ -27,7 +27,7 @@ from retinue.base.memory import giving_back
 from retinue.base.observe import Metrics
 from retinue.base.parts import Parts
 from retinue.base.secrets import Secrets, open_secrets
-from retinue.base.settings import Settings
+from retinue.base.settings import BadSettings, Settings
 from retinue.base.storage import Storage, open_storage
 from retinue.catalog import publishing
 from retinue.catalog import routes as catalog_routes
@@ -84,6 +84,7 @@ from retinue.toolkits import kit_routes, kits, loan_routes, loans, starting, too
 from retinue.vision.engine import Engine
 from retinue.vision.errors import VisionError
 from retinue.vision.priorities import Politeness
+from retinue.vision.providers import CannotRunThere, providers_of
 from retinue.web import health, info, upkeep
 from retinue.web.app import build_app
 from retinue.web.eye_app import build_eye_app, listening
@@ -272,8 +273,15 @@ def eye_of(house: House, *, lends: bool = False) -> Engine:
     is such a server itself."""
     cache, remote, polite = house.shelf.builtin_folder, house.remote_eye, Politeness(house.database.writer_thread)
     if remote is None or lends:
-        return Engine(cache=cache, when_crowded=polite)
+        return Engine(cache=cache, providers=_providers(house.settings), when_crowded=polite)
     return Engine(cache=cache, elsewhere=remote.session, shape=remote.shape, when_crowded=polite)
+
+
+def _providers(settings: Settings) -> Sequence[str]:
+    try:
+        return providers_of(settings.providers)
+    except CannotRunThere as refused:
+        raise BadSettings(refused.detail) from refused
 
 
 def _remote_eye(settings: Settings, secrets: Secrets, metrics: Metrics) -> RemoteEye:

@@ -32,6 +32,7 @@ def _split(told: Any) -> Any:
 
 
 CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Accelerator = Literal["cpu", "openvino", "cuda", "tensorrt"]
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
 
 
@@ -73,6 +74,11 @@ class Settings(BaseSettings):
         60, gt=0, le=3600, description="When a job message that nobody took counts as lost."
     )
 
+    providers: Annotated[list[Accelerator], NoDecode, BeforeValidator(_split)] = Field(
+        default_factory=list,
+        description="Where this process runs networks, the first choice first, comma-separated: cpu, openvino, cuda, "
+        "tensorrt, as far as the installed ONNX Runtime can; empty: cpu.",
+    )
     eye_url: CommaList = Field(
         default_factory=list,
         description="Servers of the Open Inference Protocol that run the networks for this process, comma-separated: "

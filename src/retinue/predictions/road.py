@@ -28,13 +28,15 @@ from retinue.predictions.cache import AnswerCache
 from retinue.predictions.comparing import TASKS, CannotCompare
 from retinue.vision.engine import Engine
 from retinue.vision.images import Header, Opened, decode, encode_jpeg, encode_png
+from retinue.vision.machine import runtime
 from retinue.vision.masks import clean_mask
 from retinue.vision.results import HeatMap, Picture, Result, Seen
 from retinue.vision.saliency import overlay
 
 RUNTIME = {
     "retinue": retinue.__version__,
-    **{name: installed(name) for name in ("onnxruntime", "numpy", "pillow", "opencv-python-headless")},
+    **dict([runtime()]),
+    **{name: installed(name) for name in ("numpy", "pillow", "opencv-python-headless")},
 }
 _log = structlog.get_logger(__name__)
 

@@ -21,9 +21,10 @@ from retinue.vision.model import Elsewhere
 from retinue.vision.opening import GivenPicture
 from retinue.vision.package import Package
 from retinue.vision.priorities import be_quiet
+from retinue.vision.providers import ON_PROCESSORS
 from retinue.vision.results import Json, Seen
 from retinue.vision.tensors import Inferred, Signature, Tensors
-from retinue.vision.tuning import ON_PROCESSORS, Tuned, default_shape, remembered, tune
+from retinue.vision.tuning import Tuned, default_shape, remembered, tune
 
 Work: TypeAlias = Literal["live", "job"]
 Item: TypeAlias = GivenPicture | tuple[GivenPicture, GivenMask]

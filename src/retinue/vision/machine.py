@@ -28,8 +28,19 @@ def usable_memory_bytes() -> int:
 @cache
 def fingerprint() -> str:
     """What a measured speed depends on: the processor, how much of it may be used, and the runtime's version."""
-    facts = (_processor(), str(usable_cpus()), _runtime(), platform.system())
+    facts = (_processor(), str(usable_cpus()), " ".join(runtime()), platform.system())
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+@cache
+def runtime() -> tuple[str, str]:
+    """The distribution that brings onnxruntime, and its version: there is one for each kind of accelerator."""
+    for name in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"):
+        try:
+            return name, version(name)
+        except PackageNotFoundError:
+            continue
+    return "onnxruntime", "unknown"
 
 
 @cache
@@ -53,15 +64,6 @@ def _cpu_quota(cgroup: Path) -> float | None:
 def _memory_limit(cgroup: Path) -> int | None:
     told = _words(cgroup / "memory.max") or _words(cgroup / "memory/memory.limit_in_bytes")
     return int(told[0]) if told and told[0].isdigit() else None
-
-
-def _runtime() -> str:
-    for name in ("onnxruntime-gpu", "onnxruntime"):
-        try:
-            return f"{name} {version(name)}"
-        except PackageNotFoundError:
-            continue
-    return ""
 
 
 def _words(file: Path) -> list[str]:

@@ -21,6 +21,7 @@ from retinue.vision.heads.head import named_outputs
 from retinue.vision.heads.inpaint import painted_into
 from retinue.vision.images import Image
 from retinue.vision.package import Package
+from retinue.vision.providers import check_first_choice
 from retinue.vision.results import Picture, Result
 from retinue.vision.tensors import Signature, Tensors, signature_of
 
@@ -248,11 +249,13 @@ def _session(weights: Path, *, threads: int, providers: Sequence[str]) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(weights), options, providers=list(providers))
+        session = onnxruntime.InferenceSession(str(weights), options, providers=list(providers))
     except (failures.NotImplemented, failures.InvalidGraph) as cause:
         raise UnsupportedOperator() from cause
     except Exception as cause:
         raise ModelRefused("The network cannot be loaded.") from cause
+    check_first_choice(providers, session.get_providers())
+    return session
 
 
 @contextmanager

@@ -21,13 +21,13 @@ from retinue.vision.lanes import Shape
 from retinue.vision.machine import fingerprint, usable_cpus
 from retinue.vision.model import Model, Prepared, open_session
 from retinue.vision.package import Package
+from retinue.vision.providers import ON_PROCESSORS
 from retinue.vision.results import Json
 
 MOST_WIDE = 4  # untuned: beyond four threads a small network gains little and may lose
 ACCELERATED_BATCH = 16  # untuned, on an accelerator
 ROUNDS = 3
 WORTH_IT = 1.05  # a shape has to beat the plain one by this much, or noise would choose
-ON_PROCESSORS = ("CPUExecutionProvider",)
 
 
 @dataclass(frozen=True, slots=True)
