@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -70,6 +71,16 @@ class TestTheDoor:
             "retinue.vision.Engine, retinue.vision.open_model\n"
         )
         subprocess.run([sys.executable, "-c", script], check=True)
+
+    def test_the_runtime_behind_it_tells_nobody_what_it_does(self, cache, tmp_path):
+        script = (
+            "from pathlib import Path\n"
+            "from retinue.vision import builtin_packages, open_model\n"
+            f"open_model(builtin_packages(Path({str(cache)!r}))['efficientnet-lite0'].folder).close()\n"
+        )
+        environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+        subprocess.run([sys.executable, "-c", script], check=True, env={**environment, "TMPDIR": str(tmp_path)})
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestPredicting:

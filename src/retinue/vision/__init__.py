@@ -6,6 +6,7 @@ async with Engine() as eye:
     seen = await eye.predict("efficientnet-lite0", Path("cat.jpg"))
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from retinue.vision.opening import open_model
     from retinue.vision.package import Manifest, Package, read_package, write_manifest
     from retinue.vision.results import Classes, Detections, Masks, Picture, Seen
+
+# For onnxruntime, which else writes down a name for this machine and asks the network for the place to tell it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Imported when first named: the runtime and OpenCV cost half a second, which `Package` alone need not pay.
 _HOMES = {
