@@ -48,7 +48,7 @@ ANSWER = "the answer, with signed links"
 PARTS: tuple[tuple[object, str, str], ...] = (
     (Recognition, "recognise", "who asks"),
     (routes, "ask_of", "what is asked"),
-    (road, "read_header", "the picture's header and guards"),
+    (road, "Opened", "the picture's header and guards"),
     (Ask, "picture_sha256", "the picture's checksum"),
     (live, "begin", HOLD),
     (live, "finish", CHARGE),
