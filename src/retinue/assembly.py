@@ -273,11 +273,12 @@ def eye_of(house: House, *, lends: bool = False) -> Engine:
     is such a server itself."""
     cache, remote, polite = house.shelf.builtin_folder, house.remote_eye, Politeness(house.database.writer_thread)
     if remote is None or lends:
-        return Engine(cache=cache, providers=_providers(house.settings), when_crowded=polite)
+        return Engine(cache=cache, providers=providers_for(house.settings), when_crowded=polite)
     return Engine(cache=cache, elsewhere=remote.session, shape=remote.shape, when_crowded=polite)
 
 
-def _providers(settings: Settings) -> Sequence[str]:
+def providers_for(settings: Settings) -> Sequence[str]:
+    """Where networks run in this process, in onnxruntime's words."""
     try:
         return providers_of(settings.providers)
     except CannotRunThere as refused:

@@ -111,3 +111,15 @@ class TestSettings:
     def test_the_schema_is_told_after_migrating(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("migrate") == 0
         assert capsys.readouterr().out.startswith("0")
+
+
+def test_a_model_is_tuned_where_the_server_will_run_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setenv("RETINUE_PROVIDERS", "cuda")
+    with pytest.raises(RetinueError, match="cannot run networks on cuda"):
+        run("model", "tune", "efficientnet-lite0", "--seconds", "0.2")
+    monkeypatch.setenv("RETINUE_PROVIDERS", "cpu")
+    assert run("model", "tune", "efficientnet-lite0", "--seconds", "0.2") == 0
+    assert json.loads(capsys.readouterr().out)["shape"]["lanes"] >= 1

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cyclopts import Parameter
 
 from retinue.accounts import audit
-from retinue.assembly import House
+from retinue.assembly import House, providers_for
 from retinue.base.database import Transaction
 from retinue.base.errors import Invalid
 from retinue.base.fetching import Fetcher
@@ -119,7 +119,8 @@ def tune(name: Name, /, *, seconds: Annotated[float, Parameter(help="How long to
     """Measure on this machine how a model is served best (lanes, threads, batch), and keep it."""
     with local_house() as house:
         package = _active_package(house, name)
-        tuned = tuning.tune(package, house.shelf.builtin_folder, seconds=seconds)
+        providers = providers_for(house.settings)
+        tuned = tuning.tune(package, house.shelf.builtin_folder, seconds=seconds, providers=providers)
     show_json(tuned.as_json())
     return 0
 

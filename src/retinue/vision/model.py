@@ -1,4 +1,4 @@
-"""One model, ready to look: prepare, run the network, read its answer. The only file that knows onnxruntime."""
+"""One model, ready to look: prepare, run the network, read its answer. Sessions of onnxruntime are opened only here."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
